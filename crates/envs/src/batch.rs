@@ -1,0 +1,317 @@
+//! [`Batch`]: N copies of one [`Env`], stepped together.
+
+use crate::{Env, EnvError, Snapshot, Space, StepBuffers, VecEnv};
+use std::time::{Duration, Instant};
+use std::{panic, thread};
+use striatum_rng::{Purpose, Stream};
+
+/// Steps that are timed on one thread before the thread count is chosen.
+const TIMED_STEPS: u32 = 16;
+
+/// Work that a thread must have for starting it to pay: starting and joining one takes about 45 us.
+const WORK_PER_THREAD: Duration = Duration::from_micros(150);
+
+/// A [`VecEnv`] of N environments of type `E`.
+///
+/// The episode that environment `i` of seed `s` starts as its `k`-th draws from
+/// `Stream::new(s, Purpose::Reset, i, k)`; its dynamics at its `t`-th step since [`VecEnv::reset`] draw from
+/// `Stream::new(s, Purpose::Dynamics, i, t)`. So the numbers depend neither on N nor on the thread count.
+///
+/// The first 16 steps run on one thread and are timed; when the fastest of them shows enough work, later steps are split
+/// over several threads. Fix the number with [`with_threads`](Self::with_threads). Stepping on one thread allocates
+/// nothing. After an error the batch must be reset or restored before it is stepped again.
+#[derive(Debug)]
+pub struct Batch<E> {
+    slots: Vec<Slot<E>>,
+    rule: Rule,
+    observation_space: Space,
+    action_space: Space,
+    solved_at: Option<f32>,
+    split: Split,
+}
+
+/// One environment and where it is in its episodes.
+#[derive(Debug)]
+struct Slot<E> {
+    env: E,
+    episode: u32,
+    steps: u32,
+    total_steps: u32,
+}
+
+/// What is the same for every environment of a batch.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    seed: u64,
+    observation_width: usize,
+    action_width: usize,
+    time_limit: Option<u32>,
+}
+
+/// How a step is divided.
+#[derive(Debug)]
+enum Split {
+    /// Still on one thread: how many steps were timed, and the shortest time.
+    Timing { steps: u32, shortest: Duration },
+    /// Over this many threads.
+    Threads(usize),
+}
+
+impl<E: Env> Batch<E> {
+    /// `num_envs` environments made by `make`, in the state that [`VecEnv::reset`] with seed 0 gives.
+    ///
+    /// # Errors
+    /// [`EnvError::NoEnvironments`] if `num_envs` is 0; [`EnvError::NotFinite`] if a first observation is not finite.
+    pub fn new(num_envs: usize, make: impl Fn() -> E) -> Result<Self, EnvError> {
+        let slots: Vec<_> = (0..num_envs).map(|_| Slot { env: make(), episode: 0, steps: 0, total_steps: 0 }).collect();
+        let Some(Slot { env, .. }) = slots.first() else {
+            return Err(EnvError::NoEnvironments);
+        };
+        let (observation_space, action_space) = (env.observation_space(), env.action_space());
+        let rule = Rule {
+            seed: 0,
+            observation_width: observation_space.width(),
+            action_width: action_space.width(),
+            time_limit: env.time_limit(),
+        };
+        let solved_at = env.solved_at();
+        let split = Split::Timing { steps: 0, shortest: Duration::MAX };
+        let mut batch = Self { slots, rule, observation_space, action_space, solved_at, split };
+        batch.reset(0, &mut vec![0.0; num_envs * rule.observation_width])?;
+        Ok(batch)
+    }
+
+    /// Steps on `threads` threads (0 counts as 1, and at most one an environment is used) instead of as many as the
+    /// measured time of a step makes worthwhile. The results are the same.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.split = Split::Threads(threads.clamp(1, self.slots.len()));
+        self
+    }
+
+    fn check_rows(&self, rows: &[(&str, usize, usize)]) {
+        let n = self.slots.len();
+        for &(name, length, width) in rows {
+            assert_eq!(length, n * width, "`{name}` must have {n} rows of {width} numbers");
+        }
+    }
+}
+
+impl<E: Env> Slot<E> {
+    /// Starts the episode that `self.episode` names.
+    fn start(&mut self, index: usize, rule: &Rule, observation: &mut [f32]) -> Result<(), EnvError> {
+        self.steps = 0;
+        self.env.reset(&mut Stream::new(rule.seed, Purpose::Reset, index as u32, self.episode), observation);
+        self.check("observation", index, observation)
+    }
+
+    /// Steps environment `index` and writes row `k` of `out`.
+    #[inline]
+    fn step(
+        &mut self,
+        index: usize,
+        k: usize,
+        rule: &Rule,
+        action: &[f32],
+        out: &mut StepBuffers<'_>,
+    ) -> Result<(), EnvError> {
+        let row = k * rule.observation_width..(k + 1) * rule.observation_width;
+        let observation = &mut out.observations[row.clone()];
+        let mut rng = Stream::new(rule.seed, Purpose::Dynamics, index as u32, self.total_steps);
+        let step = self.env.step(action, &mut rng, observation);
+        self.steps = self.steps.saturating_add(1);
+        self.total_steps = self.total_steps.wrapping_add(1);
+        self.check("reward", index, &[step.reward])?;
+        self.check("observation", index, observation)?;
+
+        let out_of_time = rule.time_limit.is_some_and(|limit| self.steps >= limit);
+        let truncated = !step.terminated && (step.truncated || out_of_time);
+        out.rewards[k] = step.reward;
+        out.terminated[k] = f32::from(u8::from(step.terminated));
+        out.truncated[k] = f32::from(u8::from(truncated));
+        if step.terminated || truncated {
+            out.final_observations[row].copy_from_slice(observation);
+            self.episode = self.episode.wrapping_add(1);
+            self.start(index, rule, observation)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn check(&self, what: &str, env: usize, values: &[f32]) -> Result<(), EnvError> {
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(i) => Err(EnvError::NotFinite {
+                env,
+                episode: self.episode,
+                step: self.steps,
+                what: if what == "reward" { what.to_owned() } else { format!("{what}[{i}]") },
+                value: values[i],
+            }),
+        }
+    }
+}
+
+/// Steps the environments `first..first + slots.len()` in turn.
+fn step_range<E: Env>(
+    slots: &mut [Slot<E>],
+    first: usize,
+    rule: &Rule,
+    actions: &[f32],
+    mut out: StepBuffers<'_>,
+) -> Result<(), EnvError> {
+    for (k, slot) in slots.iter_mut().enumerate() {
+        let action = &actions[k * rule.action_width..(k + 1) * rule.action_width];
+        slot.step(first + k, k, rule, action, &mut out)?;
+    }
+    Ok(())
+}
+
+/// [`step_range`] on `threads` threads, by halves. Of several errors it returns that of the lowest environment.
+fn step_forked<E: Env>(
+    slots: &mut [Slot<E>],
+    first: usize,
+    rule: &Rule,
+    actions: &[f32],
+    out: StepBuffers<'_>,
+    threads: usize,
+) -> Result<(), EnvError> {
+    if threads <= 1 {
+        return step_range(slots, first, rule, actions, out);
+    }
+    let right_threads = threads / 2;
+    let left_envs = slots.len() * (threads - right_threads) / threads;
+    let (left, right) = slots.split_at_mut(left_envs);
+    let (left_actions, right_actions) = actions.split_at(left_envs * rule.action_width);
+    let (left_out, right_out) = out.split_at(left_envs, rule.observation_width);
+    thread::scope(|scope| {
+        let right =
+            scope.spawn(|| step_forked(right, first + left_envs, rule, right_actions, right_out, right_threads));
+        let left = step_forked(left, first, rule, left_actions, left_out, threads - right_threads);
+        let right = right.join().unwrap_or_else(|payload| panic::resume_unwind(payload));
+        left.and(right)
+    })
+}
+
+impl Split {
+    /// Takes the time of one more step on one thread and, after enough of them, chooses.
+    fn time(&mut self, time: Duration, num_envs: usize) {
+        if let Self::Timing { steps, shortest } = self {
+            *steps += 1;
+            *shortest = time.min(*shortest);
+            if *steps == TIMED_STEPS {
+                let cores = thread::available_parallelism().map_or(1, usize::from);
+                let worthwhile = (shortest.as_nanos() / WORK_PER_THREAD.as_nanos()) as usize;
+                *self = Self::Threads(worthwhile.min(cores).min(num_envs).max(1));
+            }
+        }
+    }
+}
+
+impl<E: Env> VecEnv for Batch<E> {
+    fn num_envs(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn observation_space(&self) -> &Space {
+        &self.observation_space
+    }
+
+    fn action_space(&self) -> &Space {
+        &self.action_space
+    }
+
+    fn solved_at(&self) -> Option<f32> {
+        self.solved_at
+    }
+
+    fn reset(&mut self, seed: u64, observations: &mut [f32]) -> Result<(), EnvError> {
+        let width = self.rule.observation_width;
+        self.check_rows(&[("observations", observations.len(), width)]);
+        self.rule.seed = seed;
+        for (i, slot) in self.slots.iter_mut().enumerate() {
+            (slot.episode, slot.total_steps) = (0, 0);
+            slot.start(i, &self.rule, &mut observations[i * width..(i + 1) * width])?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
+        self.check_rows(&[
+            ("actions", actions.len(), self.rule.action_width),
+            ("observations", out.observations.len(), self.rule.observation_width),
+            ("final_observations", out.final_observations.len(), self.rule.observation_width),
+            ("rewards", out.rewards.len(), 1),
+            ("terminated", out.terminated.len(), 1),
+            ("truncated", out.truncated.len(), 1),
+        ]);
+        if let Split::Threads(threads) = self.split {
+            return step_forked(&mut self.slots, 0, &self.rule, actions, out, threads);
+        }
+        let start = Instant::now();
+        let result = step_range(&mut self.slots, 0, &self.rule, actions, out);
+        self.split.time(start.elapsed(), self.slots.len());
+        result
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let states: Vec<f64> = self.slots.iter().flat_map(|slot| slot.env.state()).collect();
+        Snapshot {
+            seed: self.rule.seed,
+            state_width: states.len() / self.slots.len(),
+            states,
+            episodes: self.slots.iter().map(|slot| slot.episode).collect(),
+            steps: self.slots.iter().map(|slot| slot.steps).collect(),
+            total_steps: self.slots.iter().map(|slot| slot.total_steps).collect(),
+        }
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot, observations: &mut [f32]) -> Result<(), EnvError> {
+        let (n, width, state_width) = (self.slots.len(), self.rule.observation_width, snapshot.state_width);
+        self.check_rows(&[("observations", observations.len(), width)]);
+        let lengths = [snapshot.episodes.len(), snapshot.steps.len(), snapshot.total_steps.len()];
+        if lengths != [n; 3] || Some(snapshot.states.len()) != n.checked_mul(state_width) {
+            return Err(EnvError::BadState(format!(
+                "a snapshot of {} environments with {} numbers of state does not fit a batch of {n} with {state_width} each",
+                lengths[0],
+                snapshot.states.len(),
+            )));
+        }
+        self.rule.seed = snapshot.seed;
+        for (i, slot) in self.slots.iter_mut().enumerate() {
+            let observation = &mut observations[i * width..(i + 1) * width];
+            slot.env.set_state(&snapshot.states[i * state_width..(i + 1) * state_width], observation)?;
+            slot.episode = snapshot.episodes[i];
+            slot.steps = snapshot.steps[i];
+            slot.total_steps = snapshot.total_steps[i];
+            slot.check("observation", i, observation)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_started_for_long_steps_only() {
+        let choice = |times: &[u64], num_envs| {
+            let mut split = Split::Timing { steps: 0, shortest: Duration::MAX };
+            times.iter().for_each(|&micros| split.time(Duration::from_micros(micros), num_envs));
+            match split {
+                Split::Timing { .. } => None,
+                Split::Threads(threads) => Some(threads),
+            }
+        };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        assert_eq!(choice(&[10_000_000; 15], 1 << 20), None, "still timing");
+        assert_eq!(choice(&[10_000_000; 16], 1 << 20), Some(cores));
+        assert_eq!(choice(&[10_000_000; 16], 1), Some(1));
+        assert_eq!(choice(&[299; 16], 1024), Some(1));
+        assert_eq!(choice(&[300; 16], 1024), Some(2.min(cores)));
+        let mut spike = [20; 16];
+        spike[3] = 10_000_000;
+        assert_eq!(choice(&spike, 1024), Some(1), "one slow step is chance");
+    }
+}

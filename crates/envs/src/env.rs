@@ -1,0 +1,215 @@
+//! The two interfaces: [`Env`] is one environment, what a user writes; [`VecEnv`] is N of them, what a trainer steps.
+
+use crate::{EnvError, Space};
+use striatum_rng::Stream;
+
+/// What one step gave, apart from the observation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The reward of the step.
+    pub reward: f32,
+    /// Whether a terminal state was reached: its value is 0 by definition.
+    pub terminated: bool,
+    /// Whether the episode was cut for a reason outside the task, apart from [`Env::time_limit`], which is added by the
+    /// batch: the value of the last observation still counts.
+    pub truncated: bool,
+}
+
+/// One environment. Write this for a task of your own; [`Batch`](crate::Batch) makes a [`VecEnv`] of it.
+pub trait Env: Send {
+    /// What an observation is.
+    fn observation_space(&self) -> Space;
+
+    /// What an action is.
+    fn action_space(&self) -> Space;
+
+    /// Steps after which an episode is truncated, if it is.
+    fn time_limit(&self) -> Option<u32> {
+        None
+    }
+
+    /// The mean return of 100 episodes from which the task counts as solved, if one is agreed upon.
+    fn solved_at(&self) -> Option<f32> {
+        None
+    }
+
+    /// Starts an episode; draws whatever is random from `rng` and writes the first observation.
+    fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]);
+
+    /// Takes one step; `action` is a row of the action space, `rng` is for random dynamics.
+    fn step(&mut self, action: &[f32], rng: &mut Stream, observation: &mut [f32]) -> Step;
+
+    /// The internal state, in Gymnasium's `env.unwrapped.state` layout where it has one. Together with
+    /// [`set_state`](Self::set_state) it lets a run resume bit for bit. Its length never changes.
+    fn state(&self) -> Vec<f64>;
+
+    /// Restores what [`state`](Self::state) gave and writes its observation.
+    ///
+    /// # Errors
+    /// If the state has the wrong length or holds numbers that no state can have.
+    fn set_state(&mut self, state: &[f64], observation: &mut [f32]) -> Result<(), EnvError>;
+}
+
+impl<E: Env + ?Sized> Env for Box<E> {
+    fn observation_space(&self) -> Space {
+        (**self).observation_space()
+    }
+
+    fn action_space(&self) -> Space {
+        (**self).action_space()
+    }
+
+    fn time_limit(&self) -> Option<u32> {
+        (**self).time_limit()
+    }
+
+    fn solved_at(&self) -> Option<f32> {
+        (**self).solved_at()
+    }
+
+    fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) {
+        (**self).reset(rng, observation);
+    }
+
+    fn step(&mut self, action: &[f32], rng: &mut Stream, observation: &mut [f32]) -> Step {
+        (**self).step(action, rng, observation)
+    }
+
+    fn state(&self) -> Vec<f64> {
+        (**self).state()
+    }
+
+    fn set_state(&mut self, state: &[f64], observation: &mut [f32]) -> Result<(), EnvError> {
+        (**self).set_state(state, observation)
+    }
+}
+
+/// Where [`VecEnv::step`] writes: slices that the caller owns, `N` environments each.
+///
+/// An environment whose episode ended is reset at once: `observations` then holds the first observation of the next episode
+/// and `final_observations` the last one of the ended episode. Rows of `final_observations` of other environments are
+/// left alone.
+#[derive(Debug)]
+pub struct StepBuffers<'a> {
+    /// `[N, observation width]`.
+    pub observations: &'a mut [f32],
+    /// `[N]`.
+    pub rewards: &'a mut [f32],
+    /// `[N]`: 1.0 where a terminal state was reached, else 0.0.
+    pub terminated: &'a mut [f32],
+    /// `[N]`: 1.0 where the episode was cut, else 0.0. Never 1.0 where `terminated` is.
+    pub truncated: &'a mut [f32],
+    /// `[N, observation width]`: written where `terminated` or `truncated` is 1.0.
+    pub final_observations: &'a mut [f32],
+}
+
+impl<'a> StepBuffers<'a> {
+    /// The buffers of the first `envs` environments, and those of the rest; `width` is that of an observation.
+    pub(crate) fn split_at(self, envs: usize, width: usize) -> (Self, StepBuffers<'a>) {
+        let (observations, observations_rest) = self.observations.split_at_mut(envs * width);
+        let (rewards, rewards_rest) = self.rewards.split_at_mut(envs);
+        let (terminated, terminated_rest) = self.terminated.split_at_mut(envs);
+        let (truncated, truncated_rest) = self.truncated.split_at_mut(envs);
+        let (final_observations, final_rest) = self.final_observations.split_at_mut(envs * width);
+        (
+            Self { observations, rewards, terminated, truncated, final_observations },
+            Self {
+                observations: observations_rest,
+                rewards: rewards_rest,
+                terminated: terminated_rest,
+                truncated: truncated_rest,
+                final_observations: final_rest,
+            },
+        )
+    }
+}
+
+/// A batch of N environments of one kind, stepped together.
+///
+/// Environment `i` of seed `s` is the same whatever N and the thread count: its random numbers are counted by
+/// `(s, i, episode)`.
+pub trait VecEnv: Send {
+    /// N.
+    fn num_envs(&self) -> usize;
+
+    /// What an observation is.
+    fn observation_space(&self) -> &Space;
+
+    /// What an action is.
+    fn action_space(&self) -> &Space;
+
+    /// The mean return of 100 episodes from which the task counts as solved, if one is agreed upon.
+    fn solved_at(&self) -> Option<f32>;
+
+    /// Starts an episode in every environment; writes `[N, observation width]`.
+    ///
+    /// # Errors
+    /// If an environment gives a number that is not finite.
+    fn reset(&mut self, seed: u64, observations: &mut [f32]) -> Result<(), EnvError>;
+
+    /// Steps every environment with `actions`, `[N, action width]`.
+    ///
+    /// # Errors
+    /// If an environment gives a reward or an observation that is not finite; the error names environment and step.
+    fn step(&mut self, actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError>;
+
+    /// Everything needed to go on bit for bit.
+    fn snapshot(&self) -> Snapshot;
+
+    /// Restores what [`snapshot`](Self::snapshot) gave and writes the current observations, `[N, observation width]`.
+    ///
+    /// # Errors
+    /// If the snapshot does not fit this batch.
+    fn restore(&mut self, snapshot: &Snapshot, observations: &mut [f32]) -> Result<(), EnvError>;
+}
+
+impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
+    fn num_envs(&self) -> usize {
+        (**self).num_envs()
+    }
+
+    fn observation_space(&self) -> &Space {
+        (**self).observation_space()
+    }
+
+    fn action_space(&self) -> &Space {
+        (**self).action_space()
+    }
+
+    fn solved_at(&self) -> Option<f32> {
+        (**self).solved_at()
+    }
+
+    fn reset(&mut self, seed: u64, observations: &mut [f32]) -> Result<(), EnvError> {
+        (**self).reset(seed, observations)
+    }
+
+    fn step(&mut self, actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
+        (**self).step(actions, out)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        (**self).snapshot()
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot, observations: &mut [f32]) -> Result<(), EnvError> {
+        (**self).restore(snapshot, observations)
+    }
+}
+
+/// The state of a batch of environments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The seed given to [`VecEnv::reset`].
+    pub seed: u64,
+    /// Length of a row of `states`.
+    pub state_width: usize,
+    /// `[N, state_width]`.
+    pub states: Vec<f64>,
+    /// `[N]`: how many episodes each environment has started before the current one.
+    pub episodes: Vec<u32>,
+    /// `[N]`: steps taken in the current episode.
+    pub steps: Vec<u32>,
+    /// `[N]`: steps taken since [`VecEnv::reset`], modulo 2^32; counts the random numbers of the dynamics.
+    pub total_steps: Vec<u32>,
+}

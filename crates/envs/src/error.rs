@@ -1,0 +1,39 @@
+//! What can go wrong in an environment.
+
+/// An environment's error; each names the environment and the fix.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum EnvError {
+    /// No built-in task has this name.
+    #[error("there is no task `{name}`{}; `striatum envs` lists the tasks", suggestion.as_ref().map(|s| format!("; did you mean `{s}`?")).unwrap_or_default())]
+    UnknownTask {
+        /// The name asked for.
+        name: String,
+        /// The nearest name there is.
+        suggestion: Option<String>,
+    },
+    /// A batch of no environments.
+    #[error("`num_envs` is 0; give at least 1")]
+    NoEnvironments,
+    /// A reward or an observation is NaN or infinite.
+    #[error(
+        "environment {env} gave {what} = {value} at step {step} of its episode {episode}; rewards and observations must be finite"
+    )]
+    NotFinite {
+        /// Index of the environment in its batch.
+        env: usize,
+        /// Episode of that environment, counted from 0.
+        episode: u32,
+        /// Step in the episode, counted from 1; 0 is the reset.
+        step: u32,
+        /// `reward` or `observation[i]`.
+        what: String,
+        /// The number.
+        value: f32,
+    },
+    /// A state that cannot be set.
+    #[error("the state does not fit: {0}")]
+    BadState(String),
+    /// An action outside the space.
+    #[error("the action does not fit: {0}")]
+    BadAction(String),
+}

@@ -1,0 +1,39 @@
+//! Environments for reinforcement learning: what one is, batches of them, and the built-in tasks.
+//!
+//! Depends on nothing but the random numbers: no GPU, no network.
+//!
+//! ```
+//! use striatum_envs::{StepBuffers, VecEnv, make};
+//! # fn main() -> Result<(), striatum_envs::EnvError> {
+//! let mut batch = make("CartPole-v1", 2)?;
+//! let (mut observations, mut final_observations) = ([0.0; 8], [0.0; 8]);
+//! let (mut rewards, mut terminated, mut truncated) = ([0.0; 2], [0.0; 2], [0.0; 2]);
+//! batch.reset(7, &mut observations)?;
+//! let out = StepBuffers {
+//!     observations: &mut observations,
+//!     rewards: &mut rewards,
+//!     terminated: &mut terminated,
+//!     truncated: &mut truncated,
+//!     final_observations: &mut final_observations,
+//! };
+//! batch.step(&[0.0, 1.0], out)?;
+//! assert_eq!(rewards, [1.0, 1.0]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod batch;
+pub mod classic;
+mod env;
+mod error;
+mod registry;
+mod space;
+mod trace;
+
+pub use batch::Batch;
+pub use env::{Env, Snapshot, Step, StepBuffers, VecEnv};
+pub use error::EnvError;
+pub use registry::{TaskInfo, make, make_one, tasks};
+pub use space::Space;
+pub use striatum_rng::{Purpose, Stream};
+pub use trace::{TraceStep, parse_actions, parse_state, trace};
