@@ -1,0 +1,206 @@
+//! What a user can set about the agent. These are sections of the run's configuration; the defaults stand here and nowhere else.
+
+use serde::{Deserialize, Serialize};
+use striatum_kernels::Activation;
+
+/// Which algorithm trains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// Proximal policy optimisation (Schulman et al. 2017).
+    #[default]
+    Ppo,
+    /// Advantage actor-critic (Mnih et al. 2016), synchronous.
+    A2c,
+}
+
+/// Section `ppo`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PpoSettings {
+    /// Steps of each environment in a rollout.
+    pub num_steps: usize,
+    /// Parts that a rollout is split into; must divide `num_steps * num_envs`.
+    pub minibatches: usize,
+    /// Passes over a rollout.
+    pub epochs: usize,
+    /// Step size of Adam.
+    pub learning_rate: f32,
+    /// Whether the step size falls linearly to 0 over the run.
+    pub anneal_learning_rate: bool,
+    /// Discount.
+    pub gamma: f32,
+    /// Lambda of generalised advantage estimation.
+    pub gae_lambda: f32,
+    /// Clip range of the probability ratio.
+    pub clip: f32,
+    /// Whether the clip range falls linearly to 0 over the run.
+    pub anneal_clip: bool,
+    /// Clip range of the value's change; 0 is off.
+    pub value_clip: f32,
+    /// Weight of the value loss `1/2 mean (V - R)^2` (Stable-Baselines3's `vf_coef = 0.5` is 1.0 here).
+    pub value_coef: f32,
+    /// Weight of the entropy bonus.
+    pub entropy_coef: f32,
+    /// Largest global norm of the gradient.
+    pub max_grad_norm: f32,
+    /// Whether advantages are normalised in each minibatch.
+    pub normalize_advantages: bool,
+    /// Approximate KL divergence beyond 1.5 times which an iteration's remaining minibatches are skipped; 0 is off.
+    pub target_kl: f32,
+    /// Adam's epsilon.
+    pub adam_epsilon: f32,
+}
+
+impl Default for PpoSettings {
+    fn default() -> Self {
+        Self {
+            num_steps: 128,
+            minibatches: 4,
+            epochs: 4,
+            learning_rate: 2.5e-4,
+            anneal_learning_rate: true,
+            gamma: 0.99,
+            gae_lambda: 0.95,
+            clip: 0.2,
+            anneal_clip: false,
+            value_clip: 0.0,
+            value_coef: 0.5,
+            entropy_coef: 0.01,
+            max_grad_norm: 0.5,
+            normalize_advantages: true,
+            target_kl: 0.0,
+            adam_epsilon: 1e-5,
+        }
+    }
+}
+
+/// The optimisers that A2C can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// RMSProp in PyTorch's form, as Stable-Baselines3's A2C has it.
+    Rmsprop,
+    /// Adam (Kingma & Ba 2015).
+    Adam,
+}
+
+/// Section `a2c`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct A2cSettings {
+    /// Steps of each environment in a rollout.
+    pub num_steps: usize,
+    /// Step size.
+    pub learning_rate: f32,
+    /// Whether the step size falls linearly to 0 over the run.
+    pub anneal_learning_rate: bool,
+    /// Discount.
+    pub gamma: f32,
+    /// Lambda of generalised advantage estimation; 1 is the n-step return.
+    pub gae_lambda: f32,
+    /// Weight of the value loss `1/2 mean (V - R)^2` (Stable-Baselines3's `vf_coef = 0.5` is 1.0 here).
+    pub value_coef: f32,
+    /// Weight of the entropy bonus.
+    pub entropy_coef: f32,
+    /// Largest global norm of the gradient.
+    pub max_grad_norm: f32,
+    /// Whether advantages are normalised in each batch.
+    pub normalize_advantages: bool,
+    /// `rmsprop` or `adam`.
+    pub optimizer: OptimizerKind,
+    /// RMSProp's decay of the mean square.
+    pub rmsprop_alpha: f32,
+    /// The optimiser's epsilon.
+    pub epsilon: f32,
+}
+
+impl Default for A2cSettings {
+    fn default() -> Self {
+        Self {
+            num_steps: 5,
+            learning_rate: 7e-4,
+            anneal_learning_rate: false,
+            gamma: 0.99,
+            gae_lambda: 1.0,
+            value_coef: 1.0,
+            entropy_coef: 0.0,
+            max_grad_norm: 0.5,
+            normalize_advantages: false,
+            optimizer: OptimizerKind::Rmsprop,
+            rmsprop_alpha: 0.99,
+            epsilon: 1e-5,
+        }
+    }
+}
+
+/// One pathway or two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pathways {
+    /// An ordinary policy head.
+    #[default]
+    Single,
+    /// A direct ("go", D1) and an indirect ("no-go", D2) head with opposite signs.
+    Dual,
+}
+
+/// Section `network`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkSettings {
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// `tanh`, `relu` or `silu`.
+    pub activation: Activation,
+    /// Whether actor and critic share their hidden layers.
+    pub shared_trunk: bool,
+    /// `single` or `dual`.
+    pub pathways: Pathways,
+    /// Whether hidden layers start orthogonal with gain sqrt(2) and the policy head with 0.01 (else PyTorch's default, uniform).
+    pub orthogonal_init: bool,
+    /// Initial log standard deviation of a continuous policy.
+    pub log_std_init: f32,
+    /// Whether a continuous action is `tanh(u)`, rescaled to the bounds (else clipped to them).
+    pub squash: bool,
+    /// Whether the exploration noise depends on the state (gSDE; continuous policies only).
+    pub state_dependent_exploration: bool,
+    /// Steps between new exploration matrices; 0 is one a rollout.
+    pub exploration_interval: usize,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> Self {
+        Self {
+            hidden: vec![64, 64],
+            activation: Activation::Tanh,
+            shared_trunk: false,
+            pathways: Pathways::Single,
+            orthogonal_init: true,
+            log_std_init: 0.0,
+            squash: false,
+            state_dependent_exploration: false,
+            exploration_interval: 0,
+        }
+    }
+}
+
+/// Section `dopamine`: the opponent pathways' numbers; only `inverse_temperature` matters with a single pathway.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DopamineSettings {
+    /// Dopamine tone rho, -1 to 1: positive weighs the direct pathway more.
+    pub tone: f32,
+    /// Inverse temperature beta of a categorical policy.
+    pub inverse_temperature: f32,
+    /// Asymmetry kappa of learning, 0 to 1: the direct pathway learns more from positive advantages, the indirect one from negative.
+    pub kappa: f32,
+    /// Weight of the sum mode's decay; must be positive when `kappa` is.
+    pub sum_decay: f32,
+}
+
+impl Default for DopamineSettings {
+    fn default() -> Self {
+        Self { tone: 0.0, inverse_temperature: 1.0, kappa: 0.0, sum_decay: 0.0 }
+    }
+}

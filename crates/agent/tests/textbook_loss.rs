@@ -1,0 +1,186 @@
+//! The loss kernel's gradient against burn's autodiff of the textbook loss.
+#![cfg(feature = "burn")]
+
+mod common;
+
+use burn::tensor::{Device, Tensor, TensorData, activation};
+use common::{normals, relative_error};
+use striatum_agent::burn_engine::cpu_device;
+use striatum_kernels::{
+    Backend, Cpu, HeadLayout, LOSS_METRICS, LossArgs, LossParams, Noise, Objective, PATHWAY_SCALE, Policy, policy_head,
+};
+
+const ROWS: usize = 37;
+const CLIP: f32 = 0.2;
+const VALUE_COEF: f32 = 0.7;
+const ENTROPY_COEF: f32 = 0.03;
+
+/// A minibatch whose old policy is not the present one.
+struct Batch {
+    layout: HeadLayout,
+    outputs: Vec<f32>,
+    log_std: Vec<f32>,
+    actions: Vec<f32>,
+    log_probs: Vec<f32>,
+    advantages: Vec<f32>,
+    returns: Vec<f32>,
+    tone: f32,
+    beta: f32,
+}
+
+impl Batch {
+    fn new(policy: Policy, dual: bool, tone: f32, beta: f32) -> Self {
+        let layout = HeadLayout { policy, dual, value_heads: 1 };
+        let width = layout.width();
+        let log_std = normals(5, layout.policy.log_std_len(), 0.3);
+        let old = normals(6, ROWS * width, 0.7);
+        let mut actions = vec![0.0; ROWS * layout.policy.action_width()];
+        let mut log_probs = vec![0.0; ROWS];
+        let noise = Noise::Counted { seed: 9, step: 0, first_lane: 0 };
+        let (tones, betas) = ([tone; ROWS], [beta; ROWS]);
+        policy_head(&layout, ROWS, &old, &log_std, &tones, &betas, noise, &mut actions, &mut log_probs);
+        let outputs = old.iter().zip(normals(7, ROWS * width, 0.3)).map(|(x, z)| x + z).collect();
+        let (advantages, returns) = (normals(8, ROWS, 1.0), normals(10, ROWS, 1.0));
+        Self { layout, outputs, log_std, actions, log_probs, advantages, returns, tone, beta }
+    }
+
+    /// Gradients with respect to the outputs and `log_std` by the kernel.
+    fn kernel(&self, objective: Objective) -> (Vec<f32>, Vec<f32>) {
+        let backend = Cpu::with_threads(1);
+        let mask = vec![1.0; ROWS];
+        let mut moments = backend.zeros(4);
+        backend.advantage_moments(1, false, &self.advantages, &mask, &mut moments);
+        let mut d_outputs = backend.zeros(self.outputs.len());
+        let mut d_log_std = backend.zeros(self.log_std.len());
+        backend.actor_critic_loss(LossArgs {
+            layout: &self.layout,
+            agents: 1,
+            rows: ROWS,
+            params: &[LossParams {
+                objective: objective as u32,
+                clip: CLIP,
+                value_clip: 0.0,
+                value_coef: VALUE_COEF,
+                entropy_coef: ENTROPY_COEF,
+                kappa: 0.0,
+                sum_decay: 0.0,
+                padding: 0.0,
+            }],
+            outputs: &self.outputs,
+            log_std: &self.log_std,
+            actions: &self.actions,
+            log_probs: &self.log_probs,
+            advantages: &self.advantages,
+            returns: &self.returns,
+            values: &vec![0.0; ROWS],
+            mask: &mask,
+            tone: &vec![self.tone; ROWS],
+            inverse_temperature: &vec![self.beta; ROWS],
+            moments: &moments,
+            d_outputs: &mut d_outputs,
+            d_trunk: None,
+            d_log_std: &mut d_log_std,
+            metrics: &mut backend.zeros(LOSS_METRICS),
+        });
+        (d_outputs, d_log_std)
+    }
+
+    /// The same by autodiff of the loss as papers write it.
+    fn autodiff(&self, objective: Objective) -> (Vec<f32>, Vec<f32>) {
+        let device = cpu_device().autodiff();
+        let tensor = |values: &[f32]| {
+            let columns = values.len() / ROWS;
+            Tensor::<2>::from_data(TensorData::new(values.to_vec(), [ROWS, columns]), &device)
+        };
+        let outputs = tensor(&self.outputs).require_grad();
+        let dims = self.log_std.len().max(1);
+        let mut log_std = self.log_std.clone();
+        log_std.resize(dims, 0.0);
+        let log_std = Tensor::<2>::from_data(TensorData::new(log_std, [1, dims]), &device).require_grad();
+
+        let (log_probs, entropy) = self.density(&device, outputs.clone(), log_std.clone());
+        let advantages = tensor(&self.advantages);
+        let policy_loss = match objective {
+            Objective::Clipped => {
+                let ratio = (log_probs - tensor(&self.log_probs)).exp();
+                let clipped = ratio.clone().clamp(1.0 - CLIP, 1.0 + CLIP);
+                (-(advantages.clone() * ratio)).max_pair(-(advantages * clipped)).mean()
+            }
+            Objective::PolicyGradient => -(advantages * log_probs).mean(),
+        };
+        let at = self.layout.values_at();
+        let values = outputs.clone().slice([0..ROWS, at..at + 1]);
+        let value_loss = (values - tensor(&self.returns)).powf_scalar(2.0).mean() * 0.5;
+        let loss = policy_loss + value_loss * VALUE_COEF - entropy.mean() * ENTROPY_COEF;
+        let gradients = loss.backward();
+        let read = |gradient: Option<Tensor<2>>, len: usize| {
+            gradient.map_or_else(|| vec![0.0; len], |g| g.into_data().to_vec::<f32>().unwrap())
+        };
+        let d_log_std = read(log_std.grad(&gradients), dims)[..self.log_std.len()].to_vec();
+        (read(outputs.grad(&gradients), self.outputs.len()), d_log_std)
+    }
+
+    /// Log density of the actions and entropy, `[R, 1]` each.
+    fn density(&self, device: &Device, outputs: Tensor<2>, log_std: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let logits = self.layout.policy.logits();
+        let columns = |at: usize| outputs.clone().slice([0..ROWS, at..at + logits]);
+        let mut net = columns(0);
+        if self.layout.dual {
+            let direct = net * (1.0 + self.tone);
+            net = (direct - columns(self.layout.indirect_at()) * (1.0 - self.tone)) * PATHWAY_SCALE;
+        }
+        let width = self.layout.policy.action_width();
+        let actions = Tensor::<2>::from_data(TensorData::new(self.actions.clone(), [ROWS, width]), device);
+        match &self.layout.policy {
+            Policy::Categorical { nvec } => {
+                let net = net * self.beta;
+                let (mut total, mut entropy, mut at) = (None, None, 0);
+                for (i, &n) in nvec.iter().enumerate() {
+                    let log = activation::log_softmax(net.clone().slice([0..ROWS, at..at + n]), 1);
+                    let chosen = log.clone().gather(1, actions.clone().slice([0..ROWS, i..i + 1]).int());
+                    let own = -(log.clone() * log.exp()).sum_dim(1);
+                    total = Some(total.map_or_else(|| chosen.clone(), |sum: Tensor<2>| sum + chosen.clone()));
+                    entropy = Some(entropy.map_or_else(|| own.clone(), |sum: Tensor<2>| sum + own.clone()));
+                    at += n;
+                }
+                (total.unwrap(), entropy.unwrap())
+            }
+            policy => {
+                let z = (actions.clone() - net) / log_std.clone().exp();
+                let half_log_tau = 0.5 * std::f32::consts::TAU.ln();
+                let log = z.powf_scalar(2.0) * -0.5 - log_std.clone() - half_log_tau;
+                let mut log = log.sum_dim(1);
+                if policy.squashes() {
+                    // log(1 - tanh(u)^2), as it is written before it is made stable.
+                    let tanh = actions.tanh();
+                    log = log - (tanh.powf_scalar(2.0) * -1.0 + 1.0).log().sum_dim(1);
+                }
+                let entropy = (log_std + 0.5 + half_log_tau).sum_dim(1);
+                (log, entropy.repeat_dim(0, ROWS))
+            }
+        }
+    }
+}
+
+#[test]
+fn the_kernel_gives_the_gradient_of_the_textbook_loss() {
+    let policies = [
+        Policy::Categorical { nvec: vec![3] },
+        Policy::Categorical { nvec: vec![2, 4] },
+        Policy::Gaussian { dims: 2, squash: false },
+        Policy::Gaussian { dims: 2, squash: true },
+    ];
+    for policy in policies {
+        for (dual, tone, beta) in [(false, 0.0, 1.0), (true, 0.0, 1.0), (true, 0.4, 1.7)] {
+            for objective in [Objective::Clipped, Objective::PolicyGradient] {
+                let batch = Batch::new(policy.clone(), dual, tone, beta);
+                let (d_outputs, d_log_std) = batch.kernel(objective);
+                let (expected, expected_log_std) = batch.autodiff(objective);
+                let case = format!("{policy:?} dual {dual} tone {tone} {objective:?}");
+                assert!(relative_error(&d_outputs, &expected) < 1e-4, "{case}");
+                assert!(relative_error(&d_log_std, &expected_log_std) < 1e-4, "{case}: log_std");
+                assert!(expected.iter().any(|&d| d != 0.0), "{case}: nothing to compare");
+            }
+        }
+    }
+}

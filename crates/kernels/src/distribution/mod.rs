@@ -1,0 +1,106 @@
+//! The distributions that actions are drawn from: density, entropy, sampling, and the gradients that the loss needs.
+//!
+//! The loss and the policy head call the same code, so that the ratio of a fresh sample is exactly 1.
+
+mod categorical;
+mod gaussian;
+
+pub(crate) use categorical::Categorical;
+pub(crate) use gaussian::Gaussian;
+
+use crate::{HeadLayout, PATHWAY_SCALE};
+use striatum_rng::Stream;
+
+/// The weights of a row's gradient.
+#[derive(Clone, Copy)]
+pub(crate) struct Pull {
+    /// dL / d log pi(a|s).
+    pub log_prob: f32,
+    /// dL / dH.
+    pub entropy: f32,
+}
+
+/// The distribution of one row after another.
+pub(crate) trait Density {
+    /// Takes up a row: its net logits or means, and its features (empty without state-dependent exploration).
+    fn prepare(&mut self, net: &[f32], features: &[f32]);
+
+    /// `log pi(action)` of the row taken up.
+    fn log_prob(&self, action: &[f32]) -> f32;
+
+    /// Its entropy (before a squash).
+    fn entropy(&self) -> f32;
+
+    /// Its most likely action.
+    fn mode(&self, action: &mut [f32]);
+
+    /// An action of it, from the next words of `stream`.
+    fn sample(&self, stream: &mut Stream, action: &mut [f32]);
+
+    /// Writes the gradient with respect to the net logits or means, the policy's part and the entropy's part apart, and adds the
+    /// row's share to the gradient with respect to `log_std`.
+    fn gradient(&mut self, features: &[f32], action: &[f32], pull: Pull, policy: &mut [f32], entropy: &mut [f32]);
+
+    /// Writes the gradient with respect to `log_std` that the rows added up to.
+    fn finish(&self, d_log_std: &mut [f32]);
+}
+
+/// Where the blocks of an output row start.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns {
+    pub logits: usize,
+    pub dual: bool,
+    pub continuous: bool,
+    pub values_at: usize,
+    pub features_at: usize,
+    pub width: usize,
+}
+
+impl Columns {
+    pub(crate) fn new(layout: &HeadLayout) -> Self {
+        Self {
+            logits: layout.policy.logits(),
+            dual: layout.dual,
+            continuous: layout.policy.is_continuous(),
+            values_at: layout.values_at(),
+            features_at: layout.features_at(),
+            width: layout.width(),
+        }
+    }
+
+    /// `[d, i]` of the net logits or means `d g - i n`, from dopamine tone and inverse temperature.
+    pub(crate) fn gains(&self, tone: f32, inverse_temperature: f32) -> [f32; 2] {
+        let beta = if self.continuous { 1.0 } else { inverse_temperature };
+        if self.dual {
+            // l = c beta [(1 + rho) g - (1 - rho) n]
+            [PATHWAY_SCALE * beta * (1.0 + tone), PATHWAY_SCALE * beta * (1.0 - tone)]
+        } else {
+            [beta, 0.0]
+        }
+    }
+
+    /// Net logits or means of one output row.
+    pub(crate) fn net(&self, output: &[f32], [direct, indirect]: [f32; 2], net: &mut [f32]) {
+        let (g, rest) = output.split_at(self.logits);
+        if self.dual {
+            for ((net, g), n) in net.iter_mut().zip(g).zip(rest) {
+                *net = direct * g - indirect * n;
+            }
+        } else {
+            for (net, g) in net.iter_mut().zip(g) {
+                *net = direct * g;
+            }
+        }
+    }
+
+    /// The features of an output row.
+    pub(crate) fn features<'a>(&self, output: &'a [f32]) -> &'a [f32] {
+        &output[self.features_at..self.width]
+    }
+}
+
+/// `-log |d tanh(u) / du|`, without cancellation: `-2 (ln 2 - u - softplus(-2u))`.
+pub(crate) fn squash_correction(u: f32) -> f32 {
+    let softplus = (-2.0 * u).max(0.0) + (-2.0 * u.abs()).exp().ln_1p();
+    -2.0 * (core::f32::consts::LN_2 - u - softplus)
+}

@@ -1,0 +1,279 @@
+//! The shaders on a device, through wgpu.
+
+mod actor_critic_loss;
+mod adapter;
+mod advantage_moments;
+mod buffer;
+mod gae;
+mod gather;
+mod launch;
+mod optimizer;
+mod td_error;
+
+pub use adapter::{AdapterInfo, AdapterKind, adapters};
+pub use buffer::{GpuBuffer, GpuIndices};
+pub use gae::GaeForm;
+pub use launch::{Bind, GRID_WGSL, PHILOX_WGSL, Shader, WORKGROUP};
+pub(crate) use launch::{shader, word};
+
+use crate::{Backend, GaeArgs, KernelError, LossArgs, OptimizerArgs, TdErrorArgs};
+use launch::Pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
+
+/// How long a read may take after the device has finished its work.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A device, its queue, and the commands that wait to be submitted.
+///
+/// Launches and copies are only encoded; [`flush`](Self::flush), a write or a download submits them, in order. An error of the
+/// device is kept and given by the next [`download`](Backend::download).
+pub struct Gpu {
+    info: AdapterInfo,
+    instance: wgpu::Instance,
+    adapter: wgpu::Adapter,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    max_groups: u32,
+    pending: Mutex<Pending>,
+    fault: Arc<Mutex<Option<String>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn keep_first(fault: &Mutex<Option<String>>, error: String) {
+    lock(fault).get_or_insert(error);
+}
+
+impl Gpu {
+    /// A device that somebody else opened. The kernels want its adapter's limits.
+    pub fn from_parts(
+        instance: wgpu::Instance,
+        adapter: wgpu::Adapter,
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+    ) -> Self {
+        Self::new(AdapterInfo::new(0, &adapter.get_info()), instance, adapter, device, queue)
+    }
+
+    fn new(
+        info: AdapterInfo,
+        instance: wgpu::Instance,
+        adapter: wgpu::Adapter,
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+    ) -> Self {
+        let fault = Arc::default();
+        let max_groups = device.limits().max_compute_workgroups_per_dimension;
+        let pending = Mutex::new(Pending::new(&device));
+        let gpu = Self { info, instance, adapter, device, queue, max_groups, pending, fault };
+        gpu.capture_errors();
+        gpu
+    }
+
+    /// Makes errors of the device end in [`download`](Backend::download) instead of a panic.
+    ///
+    /// Done when it is opened; to be done again after another library that shares the device (burn does so when it is given the
+    /// device) has installed handlers of its own.
+    pub fn capture_errors(&self) {
+        let fault = self.fault.clone();
+        self.device.set_device_lost_callback(move |reason, message| {
+            keep_first(&fault, format!("it was lost ({reason:?}): {message}"));
+        });
+        let fault = self.fault.clone();
+        self.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let text = match error {
+                wgpu::Error::OutOfMemory { .. } => "out of memory".to_owned(),
+                other => other.to_string(),
+            };
+            keep_first(&fault, text);
+        }));
+    }
+
+    /// The adapter. Its index is 0 where [`from_parts`](Self::from_parts) made this.
+    pub fn info(&self) -> &AdapterInfo {
+        &self.info
+    }
+
+    /// The instance, to share the device with another library.
+    pub fn instance(&self) -> &wgpu::Instance {
+        &self.instance
+    }
+
+    /// The adapter, to share the device with another library.
+    pub fn adapter(&self) -> &wgpu::Adapter {
+        &self.adapter
+    }
+
+    /// The device, to share it with another library.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// The queue, to share it with another library. What that submits happens before what is still pending here.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    /// Submits what is pending, without waiting for it.
+    pub fn flush(&self) {
+        self.pending().submit(&self.queue);
+    }
+
+    /// How many dispatches have been encoded since the device was opened.
+    pub fn dispatches(&self) -> u64 {
+        self.pending().dispatches
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        lock(&self.pending)
+    }
+
+    fn fail(&self, error: String) {
+        keep_first(&self.fault, error);
+    }
+
+    fn check(&self) -> Result<(), KernelError> {
+        match lock(&self.fault).as_ref() {
+            Some(error) => Err(KernelError::Device(error.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Memory for `len` numbers; four bytes where `len` is 0, because a binding cannot be empty.
+    fn allocate(&self, len: usize) -> GpuBuffer {
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: (len.max(1) * size_of::<f32>()) as u64,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        GpuBuffer::wrap(buffer, 0, len, None)
+    }
+
+    fn write_bytes(&self, region: &GpuBuffer, data: &[u8]) {
+        assert!(data.len() <= region.len * size_of::<f32>(), "more data than memory");
+        // A queue's write happens before what is submitted later, so what is pending goes first.
+        self.flush();
+        self.queue.write_buffer(&region.buffer, region.offset, data);
+    }
+
+    fn new_with(&self, len: usize, data: &[u8]) -> GpuBuffer {
+        let region = self.allocate(len);
+        self.queue.write_buffer(&region.buffer, 0, data);
+        region
+    }
+
+    fn read(&self, region: &GpuBuffer) -> Result<Vec<f32>, KernelError> {
+        let size = (region.len * size_of::<f32>()) as u64;
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("download"),
+            size,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        {
+            let mut pending = self.pending();
+            let encoder = pending.encoder(&self.device);
+            encoder.copy_buffer_to_buffer(&region.buffer, region.offset, &staging, 0, size);
+            pending.submit(&self.queue);
+        }
+        let (sender, receiver) = mpsc::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |result| drop(sender.send(result)));
+        let device_error = |error: String| KernelError::Device(error);
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| device_error(error.to_string()))?;
+        // Another thread's poll can have taken the callback and be about to run it.
+        let mapped = receiver.recv_timeout(READ_TIMEOUT);
+        // A lost or exhausted device explains itself better than the mapping that fails for it.
+        self.check()?;
+        mapped
+            .map_err(|_| device_error("it did not answer a read".to_owned()))?
+            .map_err(|error| device_error(error.to_string()))?;
+        let bytes = staging.get_mapped_range(..).map_err(|error| device_error(error.to_string()))?;
+        Ok(bytemuck::pod_collect_to_vec(&bytes))
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+impl Backend for Gpu {
+    type Buffer = GpuBuffer;
+    type Indices = GpuIndices;
+
+    fn upload(&self, data: &[f32]) -> GpuBuffer {
+        self.new_with(data.len(), bytemuck::cast_slice(data))
+    }
+
+    fn zeros(&self, len: usize) -> GpuBuffer {
+        self.allocate(len)
+    }
+
+    fn upload_indices(&self, data: &[u32]) -> GpuIndices {
+        GpuIndices(self.new_with(data.len(), bytemuck::cast_slice(data)))
+    }
+
+    fn write(&self, buffer: &mut GpuBuffer, data: &[f32]) {
+        self.write_bytes(buffer, bytemuck::cast_slice(data));
+    }
+
+    fn write_indices(&self, buffer: &mut GpuIndices, data: &[u32]) {
+        self.write_bytes(&buffer.0, bytemuck::cast_slice(data));
+    }
+
+    fn copy(&self, from: &GpuBuffer, from_at: usize, to: &mut GpuBuffer, to_at: usize, len: usize) {
+        assert!(from_at + len <= from.len && to_at + len <= to.len, "a copy beyond its memory");
+        if len == 0 {
+            return;
+        }
+        let bytes = |n: usize| (n * size_of::<f32>()) as u64;
+        let (source, target) = (from.offset + bytes(from_at), to.offset + bytes(to_at));
+        let mut pending = self.pending();
+        pending.encoder(&self.device).copy_buffer_to_buffer(&from.buffer, source, &to.buffer, target, bytes(len));
+    }
+
+    fn download(&self, buffer: &GpuBuffer) -> Result<Vec<f32>, KernelError> {
+        self.check()?;
+        if buffer.len == 0 {
+            return Ok(Vec::new());
+        }
+        self.read(buffer)
+    }
+
+    fn td_error(&self, args: TdErrorArgs<'_, GpuBuffer>) {
+        self.launch_td_error(args);
+    }
+
+    fn gae(&self, args: GaeArgs<'_, GpuBuffer>) {
+        let form = GaeForm::for_shape(args.shape);
+        self.gae_as(form, args);
+    }
+
+    fn gather(&self, agents: usize, width: usize, source: &GpuBuffer, rows: &GpuIndices, out: &mut GpuBuffer) {
+        self.launch_gather(agents, width, source, rows, out);
+    }
+
+    fn advantage_moments(
+        &self,
+        agents: usize,
+        normalize: bool,
+        advantages: &GpuBuffer,
+        mask: &GpuBuffer,
+        out: &mut GpuBuffer,
+    ) {
+        self.launch_advantage_moments(agents, normalize, advantages, mask, out);
+    }
+
+    fn actor_critic_loss(&self, args: LossArgs<'_, GpuBuffer>) {
+        self.launch_actor_critic_loss(args);
+    }
+
+    fn optimizer_step(&self, args: OptimizerArgs<'_, GpuBuffer>) {
+        self.launch_optimizer_step(args);
+    }
+}

@@ -1,0 +1,221 @@
+//! Where everything lies: parameters, packed weights, activations, gradients.
+
+use super::{Activation, MlpSpec, SimdLevel};
+
+/// A hidden layer.
+pub(super) struct Layer {
+    pub(super) inputs: usize,
+    pub(super) width: usize,
+    /// The width in whole vectors, and the distance between rows of activations.
+    pub(super) cols: usize,
+    pub(super) ld: usize,
+    /// In the arena.
+    pub(super) weight: usize,
+    pub(super) bias: usize,
+    /// In the packed parameters: `[inputs, cols]`, `[cols]`, and (not the first layer) the transpose `[width, cols of
+    /// the layer below]`.
+    pub(super) packed: usize,
+    pub(super) packed_bias: usize,
+    pub(super) packed_transpose: usize,
+    /// In a tile's activations: `[tile, ld]` each.
+    pub(super) values: usize,
+    pub(super) slopes: usize,
+    /// In a segment's gradient: `[inputs, cols]`, `[cols]`.
+    pub(super) weight_gradient: usize,
+    pub(super) bias_gradient: usize,
+}
+
+/// One weight and bias behind the last hidden layer: a pathway, or the value heads.
+pub(super) struct Head {
+    /// In the arena.
+    pub(super) weight: usize,
+    pub(super) bias: usize,
+    pub(super) width: usize,
+    /// First column among the network's own.
+    pub(super) column: usize,
+}
+
+/// Hidden layers and the heads upon them; their columns are neighbours in an output row.
+pub(super) struct Network {
+    pub(super) layers: Vec<Layer>,
+    pub(super) heads: Vec<Head>,
+    /// First column in an output row, and how many.
+    pub(super) column: usize,
+    pub(super) columns: usize,
+    /// The same in whole vectors.
+    pub(super) columns_padded: usize,
+    pub(super) features: usize,
+    /// The same in whole vectors, and the distance between rows.
+    pub(super) features_cols: usize,
+    pub(super) features_ld: usize,
+    /// In a tile's activations: the features, `[tile, features_ld]` (a copy of the observations if there are no hidden
+    /// layers).
+    pub(super) feature_values: usize,
+    /// Whether the forward pass takes the heads as [`Dots`](super::product::Dots), from rows of weights, not as a
+    /// product that is mostly padding.
+    pub(super) narrow: bool,
+    /// In the packed parameters: all heads together, `[features, columns_padded]` in panels (`[columns, features_cols]`
+    /// in rows if `narrow`), `[columns_padded]`, and `[columns, features_cols]`.
+    pub(super) packed: usize,
+    pub(super) packed_bias: usize,
+    pub(super) packed_transpose: usize,
+    /// In a segment's gradient: `[columns, features_cols]` (transposed), `[columns]`.
+    pub(super) weight_gradient: usize,
+    pub(super) bias_gradient: usize,
+}
+
+/// The whole.
+pub(super) struct Plan {
+    pub(super) level: SimdLevel,
+    pub(super) activation: Activation,
+    /// Rows that go through the network together.
+    pub(super) tile: usize,
+    pub(super) inputs: usize,
+    pub(super) networks: Vec<Network>,
+    /// Width of an output row, and its features block: column and width.
+    pub(super) width: usize,
+    pub(super) features_column: usize,
+    pub(super) features_width: usize,
+    /// Length of the arena, and of the policy's own parameters at its end.
+    pub(super) params: usize,
+    pub(super) log_std: usize,
+    /// Lengths of the packed parameters, of a tile's activations and of a segment's gradient.
+    pub(super) packed_len: usize,
+    pub(super) tile_len: usize,
+    pub(super) gradient_len: usize,
+    /// The widest padded layer, and padded head.
+    pub(super) widest: usize,
+    pub(super) widest_head: usize,
+}
+
+/// Hands out places of a buffer, each starting on a cache line.
+#[derive(Default)]
+struct Places(usize);
+
+impl Places {
+    fn take(&mut self, len: usize) -> usize {
+        let at = self.0;
+        self.0 += len.next_multiple_of(16);
+        at
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    lanes: usize,
+    tile_rows: usize,
+    arena: usize,
+    packed: Places,
+    tile: Places,
+    gradient: Places,
+}
+
+impl Builder {
+    fn arena(&mut self, len: usize) -> usize {
+        self.arena += len;
+        self.arena - len
+    }
+
+    /// `width` in whole vectors, and the distance of rows: more by a line where rows would fall into few sets of the
+    /// first cache.
+    fn pad(&self, width: usize) -> (usize, usize) {
+        let cols = width.next_multiple_of(self.lanes);
+        (cols, if cols.is_multiple_of(128) { cols + 16 } else { cols })
+    }
+
+    fn layers(&mut self, spec: &MlpSpec) -> Vec<Layer> {
+        let mut layers: Vec<Layer> = Vec::with_capacity(spec.hidden.len());
+        for &width in &spec.hidden {
+            let below = layers.last().map(|l| (l.width, l.cols));
+            let inputs = below.map_or(spec.inputs, |b| b.0);
+            let (cols, ld) = self.pad(width);
+            layers.push(Layer {
+                inputs,
+                width,
+                cols,
+                ld,
+                weight: self.arena(inputs * width),
+                bias: self.arena(width),
+                packed: self.packed.take(inputs * cols),
+                packed_bias: self.packed.take(cols),
+                packed_transpose: below.map_or(0, |b| self.packed.take(width * b.1)),
+                values: self.tile.take(self.tile_rows * ld),
+                slopes: if spec.activation == Activation::Silu { self.tile.take(self.tile_rows * ld) } else { 0 },
+                weight_gradient: self.gradient.take(inputs * cols),
+                bias_gradient: self.gradient.take(cols),
+            });
+        }
+        layers
+    }
+
+    fn network(&mut self, spec: &MlpSpec, layers: Vec<Layer>, heads: Vec<Head>, column: usize) -> Network {
+        let columns: usize = heads.iter().map(|h| h.width).sum();
+        let columns_padded = columns.next_multiple_of(self.lanes);
+        let features = spec.features();
+        let (features_cols, features_ld) = self.pad(features);
+        Network {
+            narrow: columns <= self.lanes / 2 && features >= 32,
+            column,
+            columns,
+            columns_padded,
+            features,
+            features_cols,
+            features_ld,
+            feature_values: layers.last().map_or_else(|| self.tile.take(self.tile_rows * features_ld), |l| l.values),
+            packed: self.packed.take((features * columns_padded).max(columns * features_cols)),
+            packed_bias: self.packed.take(columns_padded),
+            packed_transpose: self.packed.take(columns * features_cols),
+            weight_gradient: self.gradient.take(columns * features_cols),
+            bias_gradient: self.gradient.take(columns),
+            layers,
+            heads,
+        }
+    }
+
+    fn head(&mut self, features: usize, width: usize, column: usize) -> Head {
+        Head { weight: self.arena(features * width), bias: self.arena(width), width, column }
+    }
+}
+
+impl Plan {
+    pub(super) fn new(spec: &MlpSpec, level: SimdLevel) -> Self {
+        let widest = spec.hidden.iter().copied().max().unwrap_or(0);
+        let tile = if widest > 128 { 128 } else { 64 };
+        let mut b = Builder { lanes: level.lanes(), tile_rows: tile, ..Builder::default() };
+        let (head, features) = (&spec.head, spec.features());
+        let logits = head.policy.logits();
+        let actor_layers = b.layers(spec);
+        let mut actor_heads = vec![b.head(features, logits, 0)];
+        if head.dual {
+            actor_heads.push(b.head(features, logits, logits));
+        }
+        let networks = if spec.shared_trunk {
+            actor_heads.push(b.head(features, head.value_heads, head.values_at()));
+            vec![b.network(spec, actor_layers, actor_heads, 0)]
+        } else {
+            let critic_layers = b.layers(spec);
+            let critic_heads = vec![b.head(features, head.value_heads, 0)];
+            let actor = b.network(spec, actor_layers, actor_heads, 0);
+            vec![actor, b.network(spec, critic_layers, critic_heads, head.values_at())]
+        };
+        let log_std = head.policy.log_std_len();
+        b.arena(log_std);
+        Self {
+            level,
+            activation: spec.activation,
+            tile,
+            inputs: spec.inputs,
+            width: head.width(),
+            features_column: head.features_at(),
+            features_width: head.policy.features(),
+            params: b.arena,
+            log_std,
+            packed_len: b.packed.0,
+            tile_len: b.tile.0,
+            gradient_len: b.gradient.0,
+            widest: networks.iter().flat_map(|n| &n.layers).map(|l| l.ld).max().unwrap_or(0),
+            widest_head: networks.iter().map(|n| n.columns_padded).max().unwrap_or(0),
+            networks,
+        }
+    }
+}

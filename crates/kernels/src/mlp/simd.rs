@@ -1,0 +1,281 @@
+//! Vectors of `f32` of the width that the machine has, found at run time.
+
+/// A vector instruction set that the kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SimdLevel {
+    /// What every machine of the target has; no fused multiply-add.
+    Portable,
+    /// AArch64 NEON: 4 lanes.
+    Neon,
+    /// x86-64 AVX2 with FMA: 8 lanes.
+    Avx2,
+    /// x86-64 AVX-512F: 16 lanes.
+    Avx512,
+}
+
+impl SimdLevel {
+    /// Every level that this machine runs, slowest first.
+    pub fn available() -> Vec<Self> {
+        let mut levels = vec![Self::Portable];
+        #[cfg(target_arch = "aarch64")]
+        levels.push(Self::Neon);
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                levels.push(Self::Avx2);
+                if is_x86_feature_detected!("avx512f") {
+                    levels.push(Self::Avx512);
+                }
+            }
+        }
+        levels
+    }
+
+    /// The fastest level of this machine.
+    pub fn detect() -> Self {
+        Self::available().last().copied().unwrap_or(Self::Portable)
+    }
+
+    /// `self` if this machine runs it, else [`SimdLevel::Portable`].
+    pub(super) fn checked(self) -> Self {
+        if Self::available().contains(&self) { self } else { Self::Portable }
+    }
+
+    /// Lanes of a vector.
+    pub fn lanes(self) -> usize {
+        match self {
+            Self::Portable | Self::Neon => 4,
+            Self::Avx2 => 8,
+            Self::Avx512 => 16,
+        }
+    }
+
+    /// Runs `job` with this level's vectors.
+    ///
+    /// # Safety
+    /// The machine must run this level ([`checked`](Self::checked)), and the job's own conditions must hold.
+    pub(super) unsafe fn run<J: Job>(self, job: J) {
+        // SAFETY: by this function's contract.
+        unsafe {
+            match self {
+                #[cfg(target_arch = "x86_64")]
+                Self::Avx2 => x86::run_avx2(job),
+                #[cfg(target_arch = "x86_64")]
+                Self::Avx512 => x86::run_avx512(job),
+                #[cfg(target_arch = "aarch64")]
+                Self::Neon => job.run::<neon::Neon>(),
+                _ => job.run::<Portable>(),
+            }
+        }
+    }
+}
+
+/// Work that is compiled once a level. `run` must be `#[inline(always)]`, and so must all that it calls.
+pub(super) trait Job {
+    /// Does the work.
+    ///
+    /// # Safety
+    /// The machine must have `S`; the pointers within must be valid for what the job reads and writes.
+    unsafe fn run<S: Simd>(self);
+}
+
+/// Operations on one vector.
+///
+/// # Safety
+/// Every method needs the machine to have the instruction set; pointers need [`LANES`](Simd::LANES) valid elements.
+pub(super) trait Simd: Copy {
+    /// The vector.
+    type V: Copy;
+    /// Its lanes.
+    const LANES: usize;
+    /// Rows of accumulators of a product (each two vectors wide) that the registers hold.
+    const ROWS: usize;
+    unsafe fn load(from: *const f32) -> Self::V;
+    unsafe fn store(to: *mut f32, v: Self::V);
+    unsafe fn splat(x: f32) -> Self::V;
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `c - a * b`
+    unsafe fn fnma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The smaller, or `b` if either is NaN.
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// The larger, or `b` if either is NaN.
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// `x` where `gate > 0`, else 0.
+    unsafe fn gate(gate: Self::V, x: Self::V) -> Self::V;
+    /// The sum of the lanes, always in the same order.
+    unsafe fn sum(v: Self::V) -> f32;
+}
+
+/// Plain Rust, four numbers at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+macro_rules! lanewise {
+    ($($i:ident),* => $e:expr) => {{
+        let mut out = [0.0; 4];
+        for (l, o) in out.iter_mut().enumerate() {
+            $(let $i = $i[l];)*
+            *o = $e;
+        }
+        out
+    }};
+}
+
+impl Simd for Portable {
+    type V = [f32; 4];
+    const LANES: usize = 4;
+    const ROWS: usize = 4;
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> [f32; 4] {
+        // SAFETY: by the trait's contract.
+        unsafe { from.cast::<[f32; 4]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, v: [f32; 4]) {
+        // SAFETY: by the trait's contract.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> [f32; 4] {
+        [x; 4]
+    }
+    #[inline(always)]
+    unsafe fn add(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        lanewise!(a, b => a + b)
+    }
+    #[inline(always)]
+    unsafe fn mul(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        lanewise!(a, b => a * b)
+    }
+    #[inline(always)]
+    unsafe fn div(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        lanewise!(a, b => a / b)
+    }
+    #[inline(always)]
+    unsafe fn fma(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        lanewise!(a, b, c => a * b + c)
+    }
+    #[inline(always)]
+    unsafe fn fnma(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        lanewise!(a, b, c => c - a * b)
+    }
+    #[inline(always)]
+    unsafe fn min(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        lanewise!(a, b => if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn max(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        lanewise!(a, b => if a > b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn gate(gate: [f32; 4], x: [f32; 4]) -> [f32; 4] {
+        lanewise!(gate, x => if gate > 0.0 { x } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn sum(v: [f32; 4]) -> f32 {
+        (v[0] + v[1]) + (v[2] + v[3])
+    }
+}
+
+/// Forwards one-line methods to intrinsics.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! simd {
+    ($name:ident, $v:ty, $lanes:literal, $rows:literal, { $(fn $f:ident($($a:ident: $t:ty),*) $(-> $r:ty)? = $e:expr;)* }) => {
+        impl super::Simd for $name {
+            type V = $v;
+            const LANES: usize = $lanes;
+            const ROWS: usize = $rows;
+            $(#[inline(always)]
+            unsafe fn $f($($a: $t),*) $(-> $r)? {
+                // SAFETY: by the trait's contract.
+                unsafe { $e }
+            })*
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use core::arch::x86_64::*;
+
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx2;
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx512;
+
+    simd!(Avx2, __m256, 8, 6, {
+        fn load(from: *const f32) -> __m256 = _mm256_loadu_ps(from);
+        fn store(to: *mut f32, v: __m256) = _mm256_storeu_ps(to, v);
+        fn splat(x: f32) -> __m256 = _mm256_set1_ps(x);
+        fn add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
+        fn mul(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
+        fn div(a: __m256, b: __m256) -> __m256 = _mm256_div_ps(a, b);
+        fn fma(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
+        fn fnma(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fnmadd_ps(a, b, c);
+        fn min(a: __m256, b: __m256) -> __m256 = _mm256_min_ps(a, b);
+        fn max(a: __m256, b: __m256) -> __m256 = _mm256_max_ps(a, b);
+        fn gate(gate: __m256, x: __m256) -> __m256 =
+            _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(gate, _mm256_setzero_ps()), x);
+        fn sum(v: __m256) -> f32 = {
+            let quarter = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            let pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+            _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)))
+        };
+    });
+
+    simd!(Avx512, __m512, 16, 8, {
+        fn load(from: *const f32) -> __m512 = _mm512_loadu_ps(from);
+        fn store(to: *mut f32, v: __m512) = _mm512_storeu_ps(to, v);
+        fn splat(x: f32) -> __m512 = _mm512_set1_ps(x);
+        fn add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        fn mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
+        fn div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
+        fn fma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        fn fnma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fnmadd_ps(a, b, c);
+        fn min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
+        fn max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        fn gate(gate: __m512, x: __m512) -> __m512 =
+            _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(gate, _mm512_setzero_ps()), x);
+        fn sum(v: __m512) -> f32 = _mm512_reduce_add_ps(v);
+    });
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn run_avx2<J: super::Job>(job: J) {
+        // SAFETY: by the caller's contract.
+        unsafe { job.run::<Avx2>() }
+    }
+
+    #[target_feature(enable = "avx512f,avx2,fma")]
+    pub(super) unsafe fn run_avx512<J: super::Job>(job: J) {
+        // SAFETY: by the caller's contract.
+        unsafe { job.run::<Avx512>() }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use core::arch::aarch64::*;
+
+    #[derive(Clone, Copy)]
+    pub(super) struct Neon;
+
+    simd!(Neon, float32x4_t, 4, 8, {
+        fn load(from: *const f32) -> float32x4_t = vld1q_f32(from);
+        fn store(to: *mut f32, v: float32x4_t) = vst1q_f32(to, v);
+        fn splat(x: f32) -> float32x4_t = vdupq_n_f32(x);
+        fn add(a: float32x4_t, b: float32x4_t) -> float32x4_t = vaddq_f32(a, b);
+        fn mul(a: float32x4_t, b: float32x4_t) -> float32x4_t = vmulq_f32(a, b);
+        fn div(a: float32x4_t, b: float32x4_t) -> float32x4_t = vdivq_f32(a, b);
+        fn fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t = vfmaq_f32(c, a, b);
+        fn fnma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t = vfmsq_f32(c, a, b);
+        fn min(a: float32x4_t, b: float32x4_t) -> float32x4_t = vbslq_f32(vcltq_f32(a, b), a, b);
+        fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t = vbslq_f32(vcgtq_f32(a, b), a, b);
+        fn gate(gate: float32x4_t, x: float32x4_t) -> float32x4_t =
+            vbslq_f32(vcgtq_f32(gate, vdupq_n_f32(0.0)), x, vdupq_n_f32(0.0));
+        fn sum(v: float32x4_t) -> f32 = vaddvq_f32(v);
+    });
+}

@@ -1,0 +1,294 @@
+//! One tile of samples through the networks, forward and back.
+
+use super::activation::{Relu, Silu, Slope, Tanh, activate};
+use super::plan::{Layer, Network, Plan};
+use super::product::{Accumulate, Bias, ColumnSums, Dots, Product};
+use super::{Activation, buffer::Buffer};
+
+/// Gradients smaller than this are taken for 0: denormal numbers stall whole loops on many processors.
+const SMALLEST: f32 = 1e-30;
+
+/// A worker's own memory.
+pub(super) struct Scratch {
+    /// A tile's activations, where they are not kept.
+    pub(super) values: Buffer,
+    /// Outputs of a network, in whole vectors.
+    pub(super) heads: Buffer,
+    pub(super) back: Back,
+}
+
+/// A worker's own memory for the backward pass.
+pub(super) struct Back {
+    above: Buffer,
+    below: Buffer,
+    d_outputs: Buffer,
+    d_trunk: Buffer,
+}
+
+impl Scratch {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            values: Buffer::new(plan.tile_len),
+            heads: Buffer::new(plan.tile * plan.widest_head),
+            back: Back {
+                above: Buffer::new(plan.tile * plan.widest),
+                below: Buffer::new(plan.tile * plan.widest),
+                d_outputs: Buffer::new(plan.tile * plan.width),
+                d_trunk: Buffer::new(plan.tile * plan.width),
+            },
+        }
+    }
+}
+
+/// Maps at most a tile of observations `[rows, inputs]` to outputs `[rows, width]`; `values` holds the activations
+/// afterwards.
+pub(super) fn forward(
+    plan: &Plan,
+    packed: &[f32],
+    observations: &[f32],
+    outputs: &mut [f32],
+    values: &mut [f32],
+    heads: &mut Buffer,
+) {
+    let rows = outputs.len() / plan.width;
+    assert!(rows <= plan.tile && observations.len() == rows * plan.inputs && outputs.len() == rows * plan.width);
+    assert!(packed.len() == plan.packed_len && values.len() == plan.tile_len);
+    for network in &plan.networks {
+        if network.layers.is_empty() {
+            let to = values[network.feature_values..].chunks_exact_mut(network.features_ld);
+            for (to, from) in to.zip(observations.chunks_exact(plan.inputs)) {
+                to[..plan.inputs].copy_from_slice(from);
+            }
+        }
+        let base = values.as_mut_ptr();
+        let mut below = (observations.as_ptr(), plan.inputs);
+        for layer in &network.layers {
+            // SAFETY: `base` holds `tile_len` numbers, and `below` the rows of the layer below.
+            below = unsafe { layer_forward(plan, layer, packed, rows, below, base) };
+        }
+        heads_forward(plan, network, packed, rows, values, heads);
+        for (to, from) in
+            outputs.chunks_exact_mut(plan.width).zip(heads.as_slice().chunks_exact(network.columns_padded))
+        {
+            to[network.column..][..network.columns].copy_from_slice(&from[..network.columns]);
+        }
+    }
+    if plan.features_width > 0 {
+        let actor = &plan.networks[0];
+        let from = values[actor.feature_values..].chunks_exact(actor.features_ld);
+        for (to, from) in outputs.chunks_exact_mut(plan.width).zip(from) {
+            to[plan.features_column..].copy_from_slice(&from[..plan.features_width]);
+        }
+    }
+}
+
+/// A hidden layer; gives its values and the distance of their rows.
+///
+/// # Safety
+/// `a` must hold `rows` rows of the layer's inputs, `lda` apart, and `base` a tile's activations.
+unsafe fn layer_forward(
+    plan: &Plan,
+    layer: &Layer,
+    packed: &[f32],
+    rows: usize,
+    (a, lda): (*const f32, usize),
+    base: *mut f32,
+) -> (*const f32, usize) {
+    let b = &packed[layer.packed..][..layer.inputs * layer.cols];
+    let bias = &packed[layer.packed_bias..][..layer.cols];
+    // SAFETY: `Plan` laid the places out for `tile >= rows` rows of whole vectors; `level` was checked when the plan
+    // was made.
+    unsafe {
+        let c = base.add(layer.values);
+        plan.level.run(Product::<false, _> {
+            m: rows,
+            n: layer.cols,
+            k: layer.inputs,
+            a,
+            lda,
+            b: b.as_ptr(),
+            ldb: 0,
+            c,
+            ldc: layer.ld,
+            finish: Bias(bias.as_ptr()),
+        });
+        activate(plan.level, plan.activation, c, base.add(layer.slopes), rows * layer.ld);
+        (c, layer.ld)
+    }
+}
+
+/// All heads of a network into `heads`, `[rows, columns_padded]`.
+fn heads_forward(plan: &Plan, network: &Network, packed: &[f32], rows: usize, values: &[f32], heads: &mut Buffer) {
+    let a = &values[network.feature_values..][..plan.tile * network.features_ld];
+    let bias = packed[network.packed_bias..][..network.columns_padded].as_ptr();
+    let c = heads.as_mut_slice()[..rows * network.columns_padded].as_mut_ptr();
+    let (a, lda, ldc) = (a.as_ptr(), network.features_ld, network.columns_padded);
+    // SAFETY: every place was checked by slicing, and `level` when the plan was made.
+    unsafe {
+        if network.narrow {
+            let (n, k) = (network.columns, network.features_cols);
+            let w = packed[network.packed..][..n * k].as_ptr();
+            plan.level.run(Dots { m: rows, n, k, a, lda, w, bias, c, ldc });
+        } else {
+            let (n, k) = (network.columns_padded, network.features);
+            let b = packed[network.packed..][..n * k].as_ptr();
+            plan.level.run(Product::<false, _> { m: rows, n, k, a, lda, b, ldb: 0, c, ldc, finish: Bias(bias) });
+        }
+    }
+}
+
+/// What the backward pass of at most a tile needs.
+pub(super) struct Batch<'a> {
+    /// `[rows, inputs]`
+    pub(super) observations: &'a [f32],
+    /// `[rows, width]`
+    pub(super) d_outputs: &'a [f32],
+    /// `[rows, width]`
+    pub(super) d_trunk: Option<&'a [f32]>,
+}
+
+/// Adds a tile's gradient to `gradient`, from the activations that [`forward`] left.
+pub(super) fn backward(
+    plan: &Plan,
+    packed: &[f32],
+    batch: Batch,
+    values: &[f32],
+    gradient: &mut [f32],
+    scratch: &mut Back,
+) {
+    let Batch { observations, d_outputs, d_trunk } = batch;
+    let rows = d_outputs.len() / plan.width;
+    assert!(rows <= plan.tile && observations.len() == rows * plan.inputs && d_outputs.len() == rows * plan.width);
+    assert!(packed.len() == plan.packed_len && values.len() == plan.tile_len && gradient.len() == plan.gradient_len);
+    let d_heads = copy_without_denormals(scratch.d_outputs.as_mut_slice(), d_outputs);
+    let d_trunk = match d_trunk {
+        Some(d) => copy_without_denormals(scratch.d_trunk.as_mut_slice(), d),
+        None => d_heads,
+    };
+    for network in &plan.networks {
+        heads_gradient(plan, network, rows, values, d_heads, gradient);
+        let (mut above, mut below) = (scratch.above.as_mut_slice(), scratch.below.as_mut_slice());
+        for (i, layer) in network.layers.iter().enumerate().rev() {
+            // dz of this layer, from the heads or from dz of the layer above.
+            match network.layers.get(i + 1) {
+                None => {
+                    let d = (&d_trunk[network.column..], plan.width);
+                    let b = &packed[network.packed_transpose..];
+                    layer_back(plan, layer, rows, (network.columns, d, b), values, below);
+                }
+                Some(l) => {
+                    let b = &packed[l.packed_transpose..];
+                    layer_back(plan, layer, rows, (l.width, (&*above, l.ld), b), values, below);
+                }
+            }
+            let inputs = match i.checked_sub(1).map(|i| &network.layers[i]) {
+                None => (observations, plan.inputs),
+                Some(l) => (&values[l.values..], l.ld),
+            };
+            layer_gradient(plan, layer, rows, inputs, below, gradient);
+            core::mem::swap(&mut above, &mut below);
+        }
+    }
+}
+
+fn copy_without_denormals<'a>(to: &'a mut [f32], from: &[f32]) -> &'a [f32] {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = if from.abs() < SMALLEST { 0.0 } else { from };
+    }
+    &to[..from.len()]
+}
+
+/// Gradient of the heads' weights, transposed, and biases.
+fn heads_gradient(plan: &Plan, network: &Network, rows: usize, values: &[f32], d: &[f32], gradient: &mut [f32]) {
+    let features = &values[network.feature_values..][..plan.tile * network.features_ld];
+    let c = &mut gradient[network.weight_gradient..][..network.columns * network.features_cols];
+    assert!(d.len() == rows * plan.width);
+    // SAFETY: every place was checked by the slicing above, and `level` when the plan was made.
+    unsafe {
+        plan.level.run(Product::<true, _> {
+            m: network.columns,
+            n: network.features_cols,
+            k: rows,
+            a: d[network.column..].as_ptr(),
+            lda: plan.width,
+            b: features.as_ptr(),
+            ldb: network.features_ld,
+            c: c.as_mut_ptr(),
+            ldc: network.features_cols,
+            finish: Accumulate,
+        });
+    }
+    let bias = &mut gradient[network.bias_gradient..][..network.columns];
+    for row in d.chunks_exact(plan.width) {
+        bias.iter_mut().zip(&row[network.column..]).for_each(|(b, d)| *b += d);
+    }
+}
+
+/// `dz` of a layer: what stands above it, `(k, (d [rows, k], distance of rows), transposed weights)`, times its slope.
+fn layer_back(
+    plan: &Plan,
+    layer: &Layer,
+    rows: usize,
+    (k, (d, ld), weights): (usize, (&[f32], usize), &[f32]),
+    values: &[f32],
+    to: &mut [f32],
+) {
+    let kept_at = if plan.activation == Activation::Silu { layer.slopes } else { layer.values };
+    let kept = values[kept_at..][..plan.tile * layer.ld].as_ptr();
+    let (d, weights) = (&d[..(rows - 1) * ld + k], &weights[..k * layer.cols]);
+    let to = &mut to[..rows * layer.ld];
+    macro_rules! product {
+        ($activation:expr) => {
+            plan.level.run(Product::<false, _> {
+                m: rows,
+                n: layer.cols,
+                k,
+                a: d.as_ptr(),
+                lda: ld,
+                b: weights.as_ptr(),
+                ldb: 0,
+                c: to.as_mut_ptr(),
+                ldc: layer.ld,
+                finish: Slope(kept, $activation),
+            })
+        };
+    }
+    // SAFETY: every place was checked by the slicing above, and `level` when the plan was made.
+    unsafe {
+        match plan.activation {
+            Activation::Tanh => product!(Tanh),
+            Activation::Relu => product!(Relu),
+            Activation::Silu => product!(Silu),
+        }
+    }
+}
+
+/// Gradient of a hidden layer's weight and bias.
+fn layer_gradient(
+    plan: &Plan,
+    layer: &Layer,
+    rows: usize,
+    (inputs, lda): (&[f32], usize),
+    d: &[f32],
+    gradient: &mut [f32],
+) {
+    let (inputs, d) = (&inputs[..(rows - 1) * lda + layer.inputs], &d[..rows * layer.ld]);
+    let c = gradient[layer.weight_gradient..][..layer.inputs * layer.cols].as_mut_ptr();
+    // SAFETY: every place was checked by the slicing, and `level` when the plan was made.
+    unsafe {
+        plan.level.run(Product::<true, _> {
+            m: layer.inputs,
+            n: layer.cols,
+            k: rows,
+            a: inputs.as_ptr(),
+            lda,
+            b: d.as_ptr(),
+            ldb: layer.ld,
+            c,
+            ldc: layer.cols,
+            finish: Accumulate,
+        });
+        let sums = gradient[layer.bias_gradient..][..layer.cols].as_mut_ptr();
+        plan.level.run(ColumnSums { m: rows, n: layer.cols, a: d.as_ptr(), lda: layer.ld, sums });
+    }
+}

@@ -1,0 +1,148 @@
+//! Running statistics for normalising observations and rewards.
+
+use serde::{Deserialize, Serialize};
+
+/// Added to a variance before its root.
+const EPSILON: f64 = 1e-8;
+
+/// Mean and variance of every column of the rows seen so far, in double precision (Welford 1962; Chan, Golub & LeVeque 1979).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunningMoments {
+    count: f64,
+    mean: Vec<f64>,
+    /// Sum of squared deviations.
+    m2: Vec<f64>,
+}
+
+impl RunningMoments {
+    /// Statistics of no rows of `width` columns.
+    pub fn new(width: usize) -> Self {
+        Self { count: 0.0, mean: vec![0.0; width], m2: vec![0.0; width] }
+    }
+
+    /// Statistics as [`count`](Self::count), [`mean`](Self::mean) and [`m2`](Self::m2) gave them.
+    pub fn from_parts(count: f64, mean: Vec<f64>, m2: Vec<f64>) -> Self {
+        Self { count, mean, m2 }
+    }
+
+    /// How many rows were seen.
+    pub fn count(&self) -> f64 {
+        self.count
+    }
+
+    /// The mean of every column.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// The sum of squared deviations of every column.
+    pub fn m2(&self) -> &[f64] {
+        &self.m2
+    }
+
+    /// The (population) variance of every column; 0 before the first row.
+    pub fn variance(&self) -> impl Iterator<Item = f64> {
+        self.m2.iter().map(|m2| m2 / self.count.max(1.0))
+    }
+
+    /// Adds `rows` `[R, width]`, those whose `mask` `[R]` is not 0, or all.
+    pub fn update(&mut self, rows: &[f32], mask: Option<&[f32]>) {
+        let width = self.mean.len();
+        let counts = |row: usize| mask.is_none_or(|mask| mask[row] != 0.0);
+        let taken = || rows.chunks_exact(width.max(1)).enumerate().filter(|&(row, _)| counts(row)).map(|(_, row)| row);
+        let n = taken().count() as f64;
+        if n == 0.0 {
+            return;
+        }
+        // Two passes over the batch, then one merge.
+        let mut mean = vec![0.0; width];
+        for row in taken() {
+            mean.iter_mut().zip(row).for_each(|(mean, &x)| *mean += f64::from(x));
+        }
+        mean.iter_mut().for_each(|mean| *mean /= n);
+        let mut m2 = vec![0.0; width];
+        for row in taken() {
+            for ((m2, mean), &x) in m2.iter_mut().zip(&mean).zip(row) {
+                *m2 += (f64::from(x) - mean).powi(2);
+            }
+        }
+        self.merge(n, &mean, &m2);
+    }
+
+    fn merge(&mut self, n: f64, mean: &[f64], m2: &[f64]) {
+        let total = self.count + n;
+        for (i, (own_mean, own_m2)) in self.mean.iter_mut().zip(&mut self.m2).enumerate() {
+            let apart = mean[i] - *own_mean;
+            *own_mean += apart * n / total;
+            *own_m2 += m2[i] + apart * apart * self.count * n / total;
+        }
+        self.count = total;
+    }
+
+    /// `(x - mean) / sqrt(variance + 1e-8)` of every number of `rows` `[R, width]`, clipped to `-clip..clip`.
+    pub fn normalize(&self, rows: &mut [f32], clip: f32) {
+        let scales: Vec<f64> = self.variance().map(|variance| 1.0 / (variance + EPSILON).sqrt()).collect();
+        for row in rows.chunks_exact_mut(self.mean.len().max(1)) {
+            for ((x, mean), scale) in row.iter_mut().zip(&self.mean).zip(&scales) {
+                *x = (((f64::from(*x) - mean) * scale) as f32).clamp(-clip, clip);
+            }
+        }
+    }
+}
+
+/// Divides rewards by the running standard deviation of the discounted return, which it follows in every environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReturnScaler {
+    gamma: f64,
+    returns: Vec<f64>,
+    moments: RunningMoments,
+}
+
+impl ReturnScaler {
+    /// A scaler for N environments and the agent's discount.
+    pub fn new(gamma: f64, envs: usize) -> Self {
+        Self { gamma, returns: vec![0.0; envs], moments: RunningMoments::new(1) }
+    }
+
+    /// A scaler as [`returns`](Self::returns) and [`moments`](Self::moments) gave it.
+    pub fn from_parts(gamma: f64, returns: Vec<f64>, moments: RunningMoments) -> Self {
+        Self { gamma, returns, moments }
+    }
+
+    /// The discounted return of the episode under way, one an environment.
+    pub fn returns(&self) -> &[f64] {
+        &self.returns
+    }
+
+    /// Statistics of all discounted returns, one column.
+    pub fn moments(&self) -> &RunningMoments {
+        &self.moments
+    }
+
+    /// Takes one step of every environment: `R = gamma R + r`, which is then 0 where an episode ended. `rewards` and `dones` are
+    /// `[N]`.
+    pub fn update(&mut self, rewards: &[f32], dones: &[f32]) {
+        for (sum, &reward) in self.returns.iter_mut().zip(rewards) {
+            *sum = self.gamma * *sum + f64::from(reward);
+        }
+        let n = self.returns.len() as f64;
+        if n > 0.0 {
+            let mean = self.returns.iter().sum::<f64>() / n;
+            let m2 = self.returns.iter().map(|r| (r - mean).powi(2)).sum();
+            self.moments.merge(n, &[mean], &[m2]);
+        }
+        for (sum, &done) in self.returns.iter_mut().zip(dones) {
+            if done != 0.0 {
+                *sum = 0.0;
+            }
+        }
+    }
+
+    /// What a reward is multiplied by: `1 / sqrt(variance + 1e-8)`, or 1 before the second return.
+    pub fn scale(&self) -> f32 {
+        if self.moments.count < 2.0 {
+            return 1.0;
+        }
+        self.moments.variance().next().map_or(1.0, |variance| (1.0 / (variance + EPSILON).sqrt()) as f32)
+    }
+}

@@ -1,0 +1,90 @@
+//! The mirror of `shaders/td_error.wgsl`.
+
+use crate::TdErrorArgs;
+use crate::lanes::{LANES, select};
+use std::thread;
+
+/// Below this many numbers a thread costs more than it saves.
+const NUMBERS_A_THREAD: usize = 1 << 20;
+
+impl<B> TdErrorArgs<'_, B> {
+    pub(crate) fn assert_lengths(&self, len: impl Fn(&B) -> usize) {
+        let s = self.shape;
+        let (flags, heads) = (s.agents * s.steps * s.envs, s.agents * s.heads);
+        let long_enough = self.gamma.len() >= heads
+            && [self.rewards, self.terminated, self.truncated].into_iter().all(|buffer| len(buffer) >= flags)
+            && len(self.values) >= heads * (s.steps + 1) * s.envs
+            && len(self.final_values) >= flags * s.heads
+            && len(self.deltas) >= flags * s.heads;
+        assert!(long_enough, "td_error: a buffer is too short for {s:?}");
+    }
+}
+
+/// One agent and head, or a stretch of its `[T, N]`: rewards, terminated, truncated, values, next values and final values, all of
+/// one length.
+#[derive(Clone, Copy)]
+struct Stretch<'a> {
+    gamma: f32,
+    inputs: [&'a [f32]; 6],
+}
+
+impl Stretch<'_> {
+    fn slice(&self, at: usize, len: usize) -> Self {
+        Self { gamma: self.gamma, inputs: self.inputs.map(|slice| &slice[at..at + len]) }
+    }
+
+    fn td_errors(&self, deltas: &mut [f32]) {
+        let (whole, rest) = deltas.as_chunks_mut::<LANES>();
+        let inputs = self.inputs.map(|slice| slice.as_chunks::<LANES>());
+        for (i, deltas) in whole.iter_mut().enumerate() {
+            *deltas = td_errors(self.gamma, inputs.map(|(whole, _)| &whole[i]));
+        }
+        for (i, delta) in rest.iter_mut().enumerate() {
+            [*delta] = td_errors(self.gamma, inputs.map(|(_, rest)| [rest[i]]).each_ref());
+        }
+    }
+}
+
+fn td_errors<const L: usize>(gamma: f32, inputs: [&[f32; L]; 6]) -> [f32; L] {
+    let [rewards, terminated, truncated, values, next_values, final_values] = inputs;
+    let mut deltas = [0.0; L];
+    for i in 0..L {
+        // s'_t is the final observation where the episode was truncated. Selects and not products: a terminal state is worth
+        // nothing even if its value is not a number.
+        let bootstrap = select(truncated[i], final_values[i], next_values[i]);
+        let bootstrap = select(terminated[i], 0.0, bootstrap);
+        // delta_t = r_t + gamma V(s'_t) - V(s_t)
+        deltas[i] = rewards[i] + gamma * bootstrap - values[i];
+    }
+    deltas
+}
+
+pub(crate) fn mirror(threads: usize, args: TdErrorArgs<'_, Vec<f32>>) {
+    args.assert_lengths(Vec::len);
+    let shape = args.shape;
+    let len = shape.steps * shape.envs;
+    if len == 0 {
+        return;
+    }
+    let sequences = shape.agents * shape.heads;
+    let part = len.div_ceil(threads.min(len.div_ceil(NUMBERS_A_THREAD)));
+    for (index, deltas) in args.deltas.chunks_exact_mut(len).take(sequences).enumerate() {
+        let agent = index / shape.heads * len;
+        let values = &args.values[index * (len + shape.envs)..][..len + shape.envs];
+        let [rewards, terminated, truncated] =
+            [args.rewards, args.terminated, args.truncated].map(|flags| &flags[agent..agent + len]);
+        let final_values = &args.final_values[index * len..][..len];
+        let inputs = [rewards, terminated, truncated, &values[..len], &values[shape.envs..], final_values];
+        let all = Stretch { gamma: args.gamma[index], inputs };
+        if part == len {
+            all.td_errors(deltas);
+            continue;
+        }
+        thread::scope(|scope| {
+            for (i, deltas) in deltas.chunks_mut(part).enumerate() {
+                let stretch = all.slice(i * part, deltas.len());
+                scope.spawn(move || stretch.td_errors(deltas));
+            }
+        });
+    }
+}

@@ -1,0 +1,221 @@
+//! The loss on the CPU: numbers worked by hand, the textbook loss in float64, and identities of the two pathways.
+
+#[path = "common/loss.rs"]
+mod loss;
+
+use loss::{Case, agrees, cases, layout, metrics, near, params, policies};
+use striatum_kernels::{Cpu, HeadLayout, LOSS_METRICS, LossParams, Objective, PATHWAY_SCALE, Policy};
+
+#[test]
+fn every_gradient_is_that_of_the_textbook_loss() {
+    for case in cases() {
+        let checked = agrees(&case.run(&Cpu::new()), &case.oracle(), 1e-4);
+        assert!(checked.is_ok(), "{checked:?} with {:?} {:?}", case.layout, case.params);
+    }
+}
+
+/// Two actions, one value head, one row, no entropy.
+fn by_hand(objective: Objective, log_prob: f32, advantage: f32) -> Case {
+    Case {
+        layout: layout(Policy::Categorical { nvec: vec![2] }, false, 1),
+        agents: 1,
+        rows: 1,
+        normalize: false,
+        params: vec![LossParams { entropy_coef: 0.0, ..params(objective) }],
+        outputs: vec![3.0_f32.ln(), 0.0, 2.0],
+        log_std: vec![],
+        actions: vec![0.0],
+        log_probs: vec![log_prob],
+        advantages: vec![advantage],
+        returns: vec![5.0],
+        values: vec![1.0],
+        mask: vec![1.0],
+        tone: vec![0.0],
+        inverse_temperature: vec![1.0],
+    }
+}
+
+#[test]
+fn the_clipped_surrogate_worked_by_hand() {
+    // softmax(ln 3, 0) = (3/4, 1/4). Action 0 had probability 0.7: ratio = 0.75 / 0.7 = 15/14, inside 0.8..1.2. A = 2.
+    //   loss = -2 * 15/14 = -15/7
+    //   d loss / dl = -A ratio (1[k = 0] - p) = -15/7 * (1/4, -1/4) = (-15/28, 15/28)
+    //   value: 1/2 (2 - 5)^2 = 9/2, gradient 0.5 * (2 - 5) = -3/2
+    let outcome = by_hand(Objective::Clipped, 0.7_f32.ln(), 2.0).run(&Cpu::new());
+    near("d_outputs", &outcome.d_outputs, &[-15.0 / 28.0, 15.0 / 28.0, -1.5], 1e-6).unwrap();
+    let m = metrics(&outcome, 0);
+    let (log_ratio, entropy) = ((15.0_f32 / 14.0).ln(), -(0.75 * 0.75_f32.ln() + 0.25 * 0.25_f32.ln()));
+    let expected = [-15.0 / 7.0, 4.5, entropy, 1.0 / 14.0 - log_ratio, 0.0, 1.0];
+    let actual = [m.policy_loss, m.value_loss, m.entropy, m.approx_kl, m.clip_fraction, m.positive_fraction];
+    near("metrics", &actual, &expected, 1e-6).unwrap();
+
+    // Probability 0.5 before: ratio 1.5 is above 1.2. With A = 2 the clipped -2.4 is the greater and has no gradient; with A = -2
+    // the free 3 is the greater and has -A ratio (1[k = 0] - p) = 3 * (1/4, -1/4).
+    let outcome = by_hand(Objective::Clipped, 0.5_f32.ln(), 2.0).run(&Cpu::new());
+    near("d_outputs", &outcome.d_outputs, &[0.0, 0.0, -1.5], 1e-6).unwrap();
+    near("loss and clip fraction", &[outcome.metrics[0], outcome.metrics[4]], &[-2.4_f32, 1.0], 1e-6).unwrap();
+    let outcome = by_hand(Objective::Clipped, 0.5_f32.ln(), -2.0).run(&Cpu::new());
+    near("d_outputs", &outcome.d_outputs, &[0.75, -0.75, -1.5], 1e-6).unwrap();
+}
+
+#[test]
+fn the_policy_gradient_worked_by_hand() {
+    // loss = -2 ln(3/4); d loss / dl = -2 * (1/4, -1/4), whatever the ratio.
+    let outcome = by_hand(Objective::PolicyGradient, 0.1_f32.ln(), 2.0).run(&Cpu::new());
+    near("d_outputs", &outcome.d_outputs, &[-0.5, 0.5, -1.5], 1e-6).unwrap();
+    near("loss", &outcome.metrics[..1], &[-2.0 * 0.75_f32.ln()], 1e-6).unwrap();
+}
+
+#[test]
+fn the_clipped_value_worked_by_hand() {
+    // V = 2, V_old = 1, R = 5, clip 0.4: 1/2 (1 + 0.4 - 5)^2 = 6.48 exceeds 1/2 (2 - 5)^2 = 4.5 and does not depend on V.
+    let mut case = by_hand(Objective::Clipped, 0.75_f32.ln(), 0.0);
+    case.params[0].value_clip = 0.4;
+    let outcome = case.run(&Cpu::new());
+    near("value", &[outcome.d_outputs[2], outcome.metrics[1]], &[0.0_f32, 6.48], 1e-6).unwrap();
+    // R = 0: 1/2 (1.4 - 0)^2 = 0.98 is below 1/2 2^2 = 2, whose gradient is 0.5 * 2.
+    case.returns[0] = 0.0;
+    let outcome = case.run(&Cpu::new());
+    near("value", &[outcome.d_outputs[2], outcome.metrics[1]], &[1.0_f32, 2.0], 1e-6).unwrap();
+}
+
+#[test]
+fn extreme_numbers_stay_finite() {
+    // A log ratio of +-200 and more, and a choice that has no probability left.
+    for log_prob in [-200.0, 0.0] {
+        for (advantage, far) in [(1.0, 200.0), (-1.0, 200.0), (1.0, -200.0), (-1.0, -200.0)] {
+            let mut case = by_hand(Objective::Clipped, log_prob, advantage);
+            case.params[0].entropy_coef = 0.01;
+            case.outputs[0] = far;
+            let outcome = case.run(&Cpu::new());
+            let numbers = outcome.d_outputs.iter().chain(&outcome.metrics);
+            assert!(numbers.copied().all(f32::is_finite), "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_a_number_reaches_the_gradient() {
+    let mut case = by_hand(Objective::Clipped, 0.0, 1.0);
+    case.outputs[1] = f32::NAN;
+    assert!(case.run(&Cpu::new()).d_outputs[0].is_nan());
+}
+
+#[test]
+fn no_counted_row_gives_zeros() {
+    for policy in policies() {
+        let mut case = Case::random(layout(policy, true, 2), 1, 9, params(Objective::Clipped), 4);
+        case.mask.fill(0.0);
+        let outcome = case.run(&Cpu::new());
+        let gradients = outcome.d_outputs.iter().chain(&outcome.d_trunk).chain(&outcome.d_log_std);
+        assert!(gradients.chain(&outcome.metrics).all(|&x| x == 0.0), "{outcome:?}");
+        assert_eq!(outcome.moments, [0.0, 0.0, 1.0, 0.0]);
+    }
+}
+
+/// The same policy with one pathway (g0) and with two (g0 / sqrt 2, -g0 / sqrt 2).
+fn single_and_dual(policy: &Policy, seed: u64) -> (Case, Case) {
+    let params = params(Objective::Clipped);
+    let mut single = Case::random(layout(policy.clone(), false, 1), 1, 200, params, seed);
+    single.mask.fill(1.0);
+    let clean = Case::random(layout(policy.clone(), false, 1), 1, 200, params, seed + 1);
+    for (numbers, others) in [
+        (&mut single.outputs, &clean.outputs),
+        (&mut single.actions, &clean.actions),
+        (&mut single.advantages, &clean.advantages),
+        (&mut single.returns, &clean.returns),
+        (&mut single.log_probs, &clean.log_probs),
+        (&mut single.inverse_temperature, &clean.inverse_temperature),
+    ] {
+        for (x, &other) in numbers.iter_mut().zip(others) {
+            if x.is_nan() {
+                *x = if other.is_nan() { 0.5 } else { other };
+            }
+        }
+    }
+    single.values.fill(0.0);
+    single.tone.fill(0.0);
+    let (logits, width) = (policy.logits(), single.layout.width());
+    let mut dual = single.clone();
+    dual.layout = HeadLayout { dual: true, ..single.layout.clone() };
+    dual.outputs.clear();
+    for row in single.outputs.chunks_exact(width) {
+        dual.outputs.extend(row[..logits].iter().map(|g| PATHWAY_SCALE * g));
+        dual.outputs.extend(row[..logits].iter().map(|g| -PATHWAY_SCALE * g));
+        dual.outputs.extend(&row[logits..]);
+    }
+    (single, dual)
+}
+
+#[test]
+fn two_neutral_pathways_equal_one() {
+    for (seed, policy) in policies().iter().enumerate() {
+        let (single, dual) = single_and_dual(policy, 2 * seed as u64);
+        let (one, two) = (single.run(&Cpu::new()), dual.run(&Cpu::new()));
+        let (logits, width) = (policy.logits(), single.layout.width());
+        // dg = c J and dn = -c J, and everything else alike.
+        let mut expected = Vec::new();
+        for row in one.d_outputs.chunks_exact(width) {
+            expected.extend(row[..logits].iter().map(|d| PATHWAY_SCALE * d));
+            expected.extend(row[..logits].iter().map(|d| -PATHWAY_SCALE * d));
+            expected.extend(&row[logits..]);
+        }
+        near("d_outputs", &two.d_outputs, &expected, 2e-5).unwrap();
+        near("d_log_std", &two.d_log_std, &one.d_log_std, 2e-5).unwrap();
+        near("metrics", &two.metrics[..6], &one.metrics[..6], 2e-5).unwrap();
+        assert!(two.metrics[10].abs() < 1e-12, "g + n is {}", two.metrics[10]);
+    }
+}
+
+#[test]
+fn kappa_does_not_change_the_gradient_of_neutral_net_logits() {
+    // dl = c beta (dg - dn), and w_G + w_N = 2.
+    let net = |case: &Case| -> Vec<f32> {
+        let (logits, width) = (case.layout.policy.logits(), case.layout.width());
+        let outcome = case.run(&Cpu::new());
+        let rows = outcome.d_outputs.chunks_exact(width);
+        rows.flat_map(|row| (0..logits).map(|k| row[k] - row[logits + k]).collect::<Vec<_>>()).collect()
+    };
+    for (seed, policy) in policies().iter().enumerate() {
+        let (_, mut case) = single_and_dual(policy, 2 * seed as u64);
+        let neutral = net(&case);
+        let neutral_outputs = case.run(&Cpu::new()).d_outputs;
+        for kappa in [0.3, 1.0] {
+            case.params[0].kappa = kappa;
+            near("net logits", &net(&case), &neutral, 2e-5).unwrap();
+            let outcome = case.run(&Cpu::new());
+            assert_eq!(outcome.d_trunk, neutral_outputs, "the trunk does not see kappa");
+            assert_ne!(outcome.d_outputs, neutral_outputs, "the heads do");
+        }
+    }
+}
+
+#[test]
+fn agents_do_not_touch_each_other() {
+    let case = Case::random(layout(policies().remove(6), true, 2), 3, 40, params(Objective::Clipped), 8);
+    let together = case.run(&Cpu::new());
+    let (width, log_std) = (case.layout.width(), case.layout.policy.log_std_len());
+    let part = |numbers: &[f32], agent: usize, len: usize| numbers[agent * len..(agent + 1) * len].to_vec();
+    for agent in 0..3 {
+        let actions = case.layout.policy.action_width();
+        let alone = Case {
+            agents: 1,
+            params: vec![case.params[agent]],
+            outputs: part(&case.outputs, agent, 40 * width),
+            log_std: part(&case.log_std, agent, log_std),
+            actions: part(&case.actions, agent, 40 * actions),
+            log_probs: part(&case.log_probs, agent, 40),
+            advantages: part(&case.advantages, agent, 40),
+            returns: part(&case.returns, agent, 80),
+            values: part(&case.values, agent, 80),
+            mask: part(&case.mask, agent, 40),
+            tone: part(&case.tone, agent, 40),
+            inverse_temperature: part(&case.inverse_temperature, agent, 40),
+            ..case.clone()
+        }
+        .run(&Cpu::new());
+        assert_eq!(alone.d_outputs, part(&together.d_outputs, agent, 40 * width));
+        assert_eq!(alone.d_log_std, part(&together.d_log_std, agent, log_std));
+        assert_eq!(alone.metrics, part(&together.metrics, agent, LOSS_METRICS));
+    }
+}

@@ -1,0 +1,252 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+use striatum_agent::Algorithm;
+use striatum_train::config::DeviceChoice;
+
+/// Trains actor-critic agents, on the CPU or on any GPU.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Example:\n  striatum train CartPole-v1\n  tensorboard --logdir runs")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train an agent on a task
+    #[command(after_help = "Examples:\n  striatum train CartPole-v1\n  \
+        striatum train Pendulum-v1 --seed 3 --out runs/pendulum --set ppo.learning_rate=1e-3")]
+    Train(TrainArgs),
+    /// Play episodes with a trained agent
+    #[command(after_help = "Example:\n  striatum eval runs/CartPole-v1/ppo-seed0 --episodes 100")]
+    Eval(EvalArgs),
+    /// Continue a run from where it stopped, bit for bit
+    #[command(after_help = "Examples:\n  striatum resume runs/CartPole-v1/ppo-seed0\n  \
+        striatum resume runs/CartPole-v1/ppo-seed0 --total-steps 500000")]
+    Resume(ResumeArgs),
+    /// Write a trained policy alone, with its normaliser, for use elsewhere
+    #[command(after_help = "Example:\n  striatum export runs/CartPole-v1/ppo-seed0 --format onnx -o cartpole.onnx")]
+    Export(ExportArgs),
+    /// Draw learning curves of one or more runs
+    #[command(after_help = "Example:\n  striatum plot runs/CartPole-v1/* -o curves.svg")]
+    Plot(PlotArgs),
+    /// List the built-in tasks
+    #[command(after_help = "Example:\n  striatum envs --json")]
+    Envs(ListArgs),
+    /// List the GPU adapters of this machine
+    #[command(after_help = "Example:\n  striatum devices")]
+    Devices(ListArgs),
+    /// Print every setting of a task, documented, as TOML
+    #[command(after_help = "Example:\n  striatum config Pendulum-v1 > pendulum.toml")]
+    Config(ConfigArgs),
+    /// Step one environment by hand from a given internal state
+    #[command(after_help = "Example:\n  striatum trace CartPole-v1 --state '[0, 0, 0.05, 0]' --actions '[1, 0, 1]'")]
+    Trace(TraceArgs),
+    /// Print shell completions
+    #[command(after_help = "Example:\n  striatum completions bash > ~/.local/share/bash-completion/completions/striatum")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Settings that `train` and `config` share; each wins over files.
+#[derive(Debug, Args)]
+pub struct SettingArgs {
+    /// The task; `striatum envs` lists them
+    pub task: String,
+    /// The algorithm
+    #[arg(long, value_enum)]
+    pub algo: Option<AlgoArg>,
+    /// Where to train: auto, cpu, gpu or gpu:N
+    #[arg(long)]
+    pub device: Option<DeviceChoice>,
+    /// A TOML file of settings
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One setting, such as ppo.clip=0.1; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    /// Environment steps of the run, all environments together
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub total_steps: Option<u64>,
+    /// Environments that are stepped together
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub num_envs: Option<u64>,
+    /// End the run once the task counts as solved
+    #[arg(long)]
+    pub stop_at_threshold: bool,
+}
+
+/// An algorithm's name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum AlgoArg {
+    /// Proximal policy optimisation
+    Ppo,
+    /// Advantage actor-critic
+    A2c,
+}
+
+impl From<AlgoArg> for Algorithm {
+    fn from(algo: AlgoArg) -> Self {
+        match algo {
+            AlgoArg::Ppo => Self::Ppo,
+            AlgoArg::A2c => Self::A2c,
+        }
+    }
+}
+
+/// How a run reports.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// End the run, saved, at this many steps; `resume` continues it
+    #[arg(long, value_name = "N")]
+    pub stop_after: Option<u64>,
+    /// Print the result as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// No progress
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// `striatum train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    /// The run folder [default: runs/TASK/ALGO-seedN]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// `striatum resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The run folder
+    pub run: PathBuf,
+    /// A new total of environment steps, to extend the run
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
+    pub total_steps: Option<u64>,
+    /// Where to train: auto, cpu, gpu or gpu:N [default: as before]
+    #[arg(long)]
+    pub device: Option<DeviceChoice>,
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// A run and which of its checkpoints.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The run folder, or a checkpoint file
+    pub run: PathBuf,
+    /// The checkpoint to take
+    #[arg(long, value_enum, default_value = "best")]
+    pub checkpoint: WhichArg,
+}
+
+/// Which checkpoint of a run.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum WhichArg {
+    /// That of the best evaluation
+    Best,
+    /// The last one
+    Latest,
+}
+
+/// `striatum eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Episodes to play
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub episodes: u32,
+    /// Sample actions instead of taking the most probable
+    #[arg(long)]
+    pub stochastic: bool,
+    /// Seed of the episodes
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub seed: u64,
+    /// Where to evaluate the network: auto, cpu, gpu or gpu:N
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceChoice,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `striatum export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// The file format
+    #[arg(long, value_enum)]
+    pub format: FormatArg,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// An export format.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum FormatArg {
+    /// Named tensors
+    Safetensors,
+    /// A graph that takes raw observations and gives actions
+    Onnx,
+}
+
+/// `striatum plot`.
+#[derive(Debug, Args)]
+pub struct PlotArgs {
+    /// Run folders; runs of the same task and algorithm become one curve with a band
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// The metric to draw
+    #[arg(long, default_value = "charts/episodic_return")]
+    pub metric: String,
+    /// The picture to write, .svg or .png
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `striatum envs` and `striatum devices`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `striatum config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    #[command(flatten)]
+    pub settings: SettingArgs,
+}
+
+/// `striatum trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// The task
+    pub task: String,
+    /// The internal state, in the layout of Gymnasium's `env.unwrapped.state`, as a JSON array
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    pub state: String,
+    /// The actions, as a JSON array
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    pub actions: String,
+}

@@ -1,0 +1,46 @@
+//! `striatum eval`.
+
+use super::{builtin, say};
+use crate::cli::{EvalArgs, WhichArg};
+use anyhow::Result;
+use striatum_train::actor::Choice;
+use striatum_train::saved::{SavedPolicy, Which};
+
+impl From<WhichArg> for Which {
+    fn from(which: WhichArg) -> Self {
+        match which {
+            WhichArg::Best => Self::Best,
+            WhichArg::Latest => Self::Latest,
+        }
+    }
+}
+
+pub fn run(args: &EvalArgs) -> Result<()> {
+    let saved = SavedPolicy::load(&args.run.run, args.run.checkpoint.into())?;
+    let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
+    let make_envs = builtin(&saved.config.task);
+    let (evaluation, info) = saved.evaluate(&make_envs, args.device, choice, args.seed, args.episodes as usize)?;
+    if args.json {
+        let mut object = serde_json::to_value(&evaluation)?;
+        object["task"] = saved.config.task.clone().into();
+        object["steps"] = saved.steps()?.into();
+        object["device"] = info.device.into();
+        object["checkpoint"] = saved.path.display().to_string().into();
+        return say(object);
+    }
+    say(format_args!(
+        "{} after {} steps, {} episodes ({})",
+        saved.config.task,
+        saved.steps()?,
+        evaluation.episodes,
+        if args.stochastic { "sampled actions" } else { "most probable actions" }
+    ))?;
+    say(format_args!(
+        "return  {:.2} ± {:.2}  (min {:.2}, max {:.2})",
+        evaluation.mean_return, evaluation.std_return, evaluation.min_return, evaluation.max_return
+    ))?;
+    say(format_args!(
+        "length  {:.1}  (min {}, max {})",
+        evaluation.mean_length, evaluation.min_length, evaluation.max_length
+    ))
+}

@@ -1,0 +1,47 @@
+//! One module a subcommand; each gets parsed arguments and gives an error to print.
+
+mod config;
+mod eval;
+mod export;
+mod list;
+mod plot;
+mod settings;
+mod trace;
+mod train;
+
+use crate::cli::{Cli, Command};
+use anyhow::Result;
+use clap::CommandFactory;
+use std::io::{self, Write};
+use striatum_envs::VecEnv;
+use striatum_train::TrainError;
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Train(args) => train::train(&args),
+        Command::Resume(args) => train::resume(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Plot(args) => plot::run(&args),
+        Command::Envs(args) => list::envs(&args),
+        Command::Devices(args) => list::devices(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Trace(args) => trace::run(&args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "striatum", &mut script);
+            Ok(io::stdout().write_all(&script)?)
+        }
+    }
+}
+
+/// Makes batches of a built-in task.
+fn builtin(task: &str) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
+    move |count| Ok(striatum_envs::make(task, count)?)
+}
+
+/// Writes a line to stdout; a closed pipe is an error that `main` takes for success.
+fn say(line: impl std::fmt::Display) -> Result<()> {
+    Ok(writeln!(io::stdout(), "{line}")?)
+}

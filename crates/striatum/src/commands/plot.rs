@@ -1,0 +1,11 @@
+//! `striatum plot`.
+
+use crate::cli::PlotArgs;
+use anyhow::Result;
+use striatum_train::plot::{PlotOptions, plot};
+
+pub fn run(args: &PlotArgs) -> Result<()> {
+    plot(&args.runs, &args.metric, &args.output, &PlotOptions::default())?;
+    eprintln!("wrote {}", args.output.display());
+    Ok(())
+}

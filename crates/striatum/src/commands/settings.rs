@@ -1,0 +1,32 @@
+//! From flags to a configuration.
+
+use crate::cli::SettingArgs;
+use anyhow::Result;
+use striatum_train::TrainError;
+use striatum_train::config::{Config, Request};
+use toml::{Table, Value};
+
+/// The resolved configuration; the task must be a built-in one.
+pub fn resolve(args: &SettingArgs) -> Result<Config> {
+    striatum_envs::make_one(&args.task).map_err(TrainError::from)?;
+    let mut overrides = Table::new();
+    let mut set = |key: &str, value: Option<Value>| value.map(|value| overrides.insert(key.into(), value));
+    let integer = |n: Option<u64>| n.map(|n| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX)));
+    set("device", args.device.map(|device| Value::String(device.to_string())));
+    set("seed", integer(args.seed));
+    set("total_steps", integer(args.total_steps));
+    set("num_envs", integer(args.num_envs));
+    if args.stop_at_threshold {
+        let run = Table::from_iter([("stop_at_threshold".to_owned(), Value::Boolean(true))]);
+        set("run", Some(Value::Table(run)));
+    }
+    let request = Request {
+        task: args.task.clone(),
+        algo: args.algo.map(Into::into),
+        preset: None,
+        file: args.config.clone(),
+        sets: args.sets.clone(),
+        overrides,
+    };
+    Ok(Config::resolve(&request).map_err(TrainError::from)?)
+}

@@ -1,0 +1,63 @@
+//! `striatum train` and `striatum resume`.
+
+use super::{builtin, say, settings};
+use crate::cli::{ReportArgs, ResumeArgs, TrainArgs};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use striatum_train::config::Config;
+use striatum_train::folder::RunFolder;
+use striatum_train::run::{self, RunOptions, Summary};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+pub fn train(args: &TrainArgs) -> Result<()> {
+    let config = settings::resolve(&args.settings)?;
+    let out = args.out.clone().unwrap_or_else(|| free_folder(&config));
+    let task = config.task.clone();
+    let make_envs = builtin(&task);
+    with_options(&args.report, out, |options| Ok(run::train(config, &make_envs, options)?))
+}
+
+pub fn resume(args: &ResumeArgs) -> Result<()> {
+    let folder = RunFolder::open(&args.run)?;
+    let (checkpoint, mut config) = folder.load(&folder.latest())?;
+    config.total_steps = args.total_steps.unwrap_or(config.total_steps);
+    config.device = args.device.unwrap_or(config.device);
+    let task = config.task.clone();
+    let make_envs = builtin(&task);
+    with_options(&args.report, args.run.clone(), |options| {
+        Ok(run::resume(config, &checkpoint, &make_envs, options)?)
+    })
+}
+
+fn with_options(
+    report: &ReportArgs,
+    out: PathBuf,
+    run: impl FnOnce(&RunOptions<'_>) -> Result<Summary>,
+) -> Result<()> {
+    ctrlc::set_handler(|| {
+        // The second time there is no waiting for the iteration's end.
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("the Ctrl-C handler could not be set")?;
+    let options = RunOptions { out, stop_after: report.stop_after, interrupted: &INTERRUPTED, quiet: report.quiet };
+    let summary = run(&options)?;
+    if !summary.finished && !report.quiet {
+        eprintln!("stopped at step {}; `striatum resume {}` continues", summary.steps, summary.run.display());
+    }
+    if report.json {
+        say(serde_json::to_string(&summary)?)?;
+    }
+    Ok(())
+}
+
+/// `runs/TASK/ALGO-seedN`, or the first `runs/TASK/ALGO-seedN-K` that is free.
+fn free_folder(config: &Config) -> PathBuf {
+    let parent = Path::new("runs").join(&config.task);
+    let name = format!("{}-seed{}", config.algo_name(), config.seed);
+    let names = std::iter::once(name.clone()).chain((2..).map(|k| format!("{name}-{k}")));
+    names.map(|name| parent.join(name)).find(|path| !path.exists()).unwrap_or(parent)
+}

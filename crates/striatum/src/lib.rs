@@ -1,0 +1,32 @@
+//! Striatum: GPU-accelerated actor-critic training.
+//!
+//! The library behind the `striatum` command. [`envs`] says what an environment is, [`train`] trains on it, [`agent`] holds the
+//! algorithms and [`kernels`] the compute operations that they are made of.
+//!
+//! A task of your own takes an [`Env`](envs::Env) and a call of [`train_task`]; see `examples/custom_env.rs`.
+
+pub use striatum_agent as agent;
+pub use striatum_envs as envs;
+pub use striatum_kernels as kernels;
+pub use striatum_train as train;
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use striatum_train::config::Config;
+use striatum_train::run::{RunOptions, Summary};
+use striatum_train::{TrainError, run};
+
+/// Trains on a task of your own; `make` makes one environment, `out` is the run folder.
+///
+/// # Errors
+/// If a setting is wrong, the folder cannot be written, or an environment gives a number that is not finite.
+pub fn train_task<E: envs::Env + 'static>(
+    config: Config,
+    make: impl Fn() -> E,
+    out: &Path,
+) -> Result<Summary, TrainError> {
+    config.validate()?;
+    let make_envs = |count| Ok(Box::new(envs::Batch::new(count, &make)?) as Box<dyn envs::VecEnv>);
+    let options = RunOptions { out: out.to_owned(), stop_after: None, interrupted: &AtomicBool::new(false), quiet: false };
+    run::train(config, &make_envs, &options)
+}

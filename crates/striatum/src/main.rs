@@ -1,0 +1,36 @@
+//! The `striatum` command: parse, run, print one error.
+
+mod cli;
+mod commands;
+
+use clap::Parser;
+use std::io;
+use std::process::ExitCode;
+use striatum_kernels::KernelError;
+use striatum_train::TrainError;
+
+fn main() -> ExitCode {
+    match commands::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// 2 is for what the user can mend, 1 for a device or an update that failed.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<TrainError>() {
+        Some(TrainError::Update(_) | TrainError::Kernel(KernelError::Device(_))) => 1,
+        _ => 2,
+    }
+}
+
+/// Whoever read our output has had enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,120 @@
+//! What can be wrong with a configuration. Each message names the key and the fix.
+
+use std::path::PathBuf;
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file of `--config` cannot be read.
+    #[error("cannot read the configuration file `{}` ({source}); give --config a readable TOML file", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A text is not TOML.
+    #[error("{origin} is not valid TOML; correct this:\n{source}")]
+    Syntax {
+        /// Where the text came from.
+        origin: String,
+        /// The parser's message, with line and column.
+        source: toml::de::Error,
+    },
+    /// A `--set` without a key or without `=`.
+    #[error("`--set {text}` must have the form KEY=VALUE, for example `--set ppo.clip=0.1`")]
+    Set {
+        /// The argument.
+        text: String,
+    },
+    /// A key that does not exist.
+    #[error("unknown key `{key}` in {origin}; {hint}")]
+    UnknownKey {
+        /// The full dotted key.
+        key: String,
+        /// Where it stands.
+        origin: String,
+        /// The keys nearest to it.
+        hint: String,
+    },
+    /// A value of the wrong type, or a word that is not among the choices.
+    #[error("`{key}` in {origin} must be {expected}, not {found}")]
+    WrongType {
+        /// The full dotted key.
+        key: String,
+        /// Where it stands.
+        origin: String,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A value outside its range.
+    #[error("`{key}` ({value}) must be {allowed}; try {fix}")]
+    OutOfRange {
+        /// The full dotted key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        allowed: String,
+        /// A value that is allowed: the key's default.
+        fix: String,
+    },
+    /// PPO's minibatches do not divide the rollout.
+    #[error("`ppo.minibatches` ({minibatches}) must divide `ppo.num_steps * num_envs` ({samples}); try {fix}")]
+    Minibatches {
+        /// How many were asked for.
+        minibatches: usize,
+        /// Samples of a rollout.
+        samples: usize,
+        /// The nearest number that divides them.
+        fix: usize,
+    },
+    /// A rollout of more samples than the kernels can index.
+    #[error(
+        "`{algo}.num_steps * num_envs` ({samples}) must be at most {max}; \
+         try `{algo}.num_steps` {fix} or fewer `num_envs`"
+    )]
+    RolloutTooLarge {
+        /// The section of the algorithm.
+        algo: &'static str,
+        /// Samples of a rollout.
+        samples: usize,
+        /// The most that are allowed.
+        max: usize,
+        /// The most steps that are allowed with this many environments.
+        fix: usize,
+    },
+    /// Advantages cannot be normalised within one sample.
+    #[error(
+        "`{algo}.normalize_advantages` needs at least 2 samples in each batch, but there is 1; \
+         use {change} `{key}`, more `num_envs`, or `{algo}.normalize_advantages` false"
+    )]
+    SingleSample {
+        /// The section of the algorithm.
+        algo: &'static str,
+        /// How to change `key`: `fewer` or `more`.
+        change: &'static str,
+        /// The first key to change.
+        key: &'static str,
+    },
+    /// A key that only two pathways give a meaning.
+    #[error(
+        "`{key}` ({value}) has no meaning with `network.pathways` \"single\"; \
+         set `network.pathways` to \"dual\" or `{key}` to 0"
+    )]
+    SinglePathway {
+        /// The full dotted key.
+        key: &'static str,
+        /// Its value.
+        value: f32,
+    },
+    /// Asymmetric learning without the decay that bounds the pathways' sum.
+    #[error("`dopamine.sum_decay` (0) must be above 0 when `dopamine.kappa` ({kappa}) is; try 0.01")]
+    SumDecay {
+        /// The value of `dopamine.kappa`.
+        kappa: f32,
+    },
+}

@@ -1,0 +1,303 @@
+//! Every configuration key, what it means and what it may be: the one source of validation, error texts and the
+//! comments that `to_toml` writes.
+
+use serde_json::Value;
+use std::fmt;
+use std::ops::Bound::{self, Excluded, Included, Unbounded};
+use std::ops::RangeBounds;
+
+/// A key of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its dotted name, such as `ppo.clip`.
+    pub name: &'static str,
+    /// What it means, in a sentence.
+    pub doc: &'static str,
+    /// Which values it may have.
+    pub kind: Kind,
+}
+
+impl Key {
+    /// The section and the name within it; the section of a top-level key is empty.
+    #[must_use]
+    pub fn split(&self) -> (&'static str, &'static str) {
+        self.name.split_once('.').unwrap_or(("", self.name))
+    }
+}
+
+/// The values that a key may have. Its `Display` completes the sentence "must be ...".
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Text that is not empty.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A device, see [`super::DeviceChoice`].
+    Device,
+    /// A whole number between two inclusive bounds.
+    Whole {
+        /// Smallest value.
+        min: u64,
+        /// Largest value.
+        max: u64,
+    },
+    /// A finite number between two bounds.
+    Real {
+        /// Lower bound.
+        min: Bound<f64>,
+        /// Upper bound.
+        max: Bound<f64>,
+    },
+    /// Widths of hidden layers.
+    Widths {
+        /// Most layers.
+        layers: usize,
+        /// Largest width; the smallest is 1.
+        width: u64,
+    },
+}
+
+impl Kind {
+    /// Whether a value of the right type lies in the allowed range.
+    pub(super) fn allows(&self, value: &Value) -> bool {
+        match *self {
+            Self::Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
+            Self::Flag => value.is_boolean(),
+            Self::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
+            Self::Device => value.is_string(),
+            Self::Whole { min, max } => value.as_u64().is_some_and(|number| (min..=max).contains(&number)),
+            // JSON has no NaN and no infinity: both arrive as null.
+            Self::Real { min, max } => value.as_f64().is_some_and(|number| (min, max).contains(&number)),
+            Self::Widths { layers, width } => value.as_array().is_some_and(|widths| {
+                widths.len() <= layers && widths.iter().all(|w| w.as_u64().is_some_and(|w| (1..=width).contains(&w)))
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("text that is not empty"),
+            Self::Flag => f.write_str("true or false"),
+            Self::OneOf(words) => {
+                for (i, word) in words.iter().enumerate() {
+                    let joint = if i == 0 {
+                        ""
+                    } else if i + 1 == words.len() {
+                        " or "
+                    } else {
+                        ", "
+                    };
+                    write!(f, "{joint}`{word}`")?;
+                }
+                Ok(())
+            }
+            Self::Device => f.write_str("`auto`, `cpu`, `gpu` or `gpu:N`"),
+            Self::Whole { min, max: MAX_COUNT } => write!(f, "a whole number of at least {min}"),
+            Self::Whole { min, max } => write!(f, "a whole number from {min} to {max}"),
+            Self::Real { min: Included(min), max: Included(max) } => write!(f, "a number from {min} to {max}"),
+            Self::Real { min, max } => {
+                f.write_str("a finite number")?;
+                match min {
+                    Included(min) => write!(f, " of at least {min}")?,
+                    Excluded(min) => write!(f, " above {min}")?,
+                    Unbounded => {}
+                }
+                match max {
+                    Included(max) => write!(f, " and at most {max}"),
+                    Excluded(max) => write!(f, " and below {max}"),
+                    Unbounded => Ok(()),
+                }
+            }
+            Self::Widths { layers, width } => {
+                write!(f, "a list of at most {layers} whole numbers from 1 to {width}")
+            }
+        }
+    }
+}
+
+/// The largest count of steps and the largest seed: TOML's integers are signed and of 64 bits.
+pub(super) const MAX_COUNT: u64 = i64::MAX as u64;
+
+const COUNT: Kind = Kind::Whole { min: 0, max: MAX_COUNT };
+const COUNT_FROM_1: Kind = Kind::Whole { min: 1, max: MAX_COUNT };
+const ROLLOUT_SIDE: Kind = Kind::Whole { min: 1, max: 1 << 20 };
+const POSITIVE: Kind = Kind::Real { min: Excluded(0.0), max: Unbounded };
+const NOT_NEGATIVE: Kind = Kind::Real { min: Included(0.0), max: Unbounded };
+const FRACTION: Kind = Kind::Real { min: Included(0.0), max: Included(1.0) };
+const SIGNED_FRACTION: Kind = Kind::Real { min: Included(-1.0), max: Included(1.0) };
+const DECAY: Kind = Kind::Real { min: Included(0.0), max: Excluded(1.0) };
+
+const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { name, doc, kind }
+}
+
+/// Every key, in the order in which `to_toml` writes them: top-level keys first, then section by section.
+pub const KEYS: &[Key] = &[
+    key("task", Kind::Text, "The task: a built-in name such as CartPole-v1, or gym:NAME for a Gymnasium task."),
+    key("algo", Kind::OneOf(&["ppo", "a2c"]), "The algorithm; its section below applies, the other one is ignored."),
+    key("engine", Kind::OneOf(&["auto", "fused", "burn"]), "What computes the networks."),
+    key(
+        "device",
+        Kind::Device,
+        "Where to train; auto takes the faster one, N counts the GPUs that `striatum devices` lists.",
+    ),
+    key("seed", COUNT, "Seed of everything random."),
+    key("total_steps", COUNT_FROM_1, "Environment steps of the run, all environments together."),
+    key("num_envs", ROLLOUT_SIDE, "Environments that are stepped together."),
+    key(
+        "threads",
+        Kind::Whole { min: 0, max: 1024 },
+        "Threads of the CPU engine; 0 is one a core. Results do not depend on it.",
+    ),
+    key("ppo.num_steps", ROLLOUT_SIDE, "Steps of each environment in a rollout."),
+    key(
+        "ppo.minibatches",
+        Kind::Whole { min: 1, max: 1 << 24 },
+        "Parts that a rollout is split into; must divide ppo.num_steps * num_envs.",
+    ),
+    key("ppo.epochs", Kind::Whole { min: 1, max: 10_000 }, "Passes over a rollout."),
+    key("ppo.learning_rate", POSITIVE, "Step size of Adam."),
+    key("ppo.anneal_learning_rate", Kind::Flag, "Whether the step size falls linearly to 0 over the run."),
+    key("ppo.gamma", FRACTION, "Discount."),
+    key("ppo.gae_lambda", FRACTION, "Lambda of generalised advantage estimation."),
+    key("ppo.clip", POSITIVE, "Clip range of the probability ratio."),
+    key("ppo.anneal_clip", Kind::Flag, "Whether the clip range falls linearly to 0 over the run."),
+    key("ppo.value_clip", NOT_NEGATIVE, "Clip range of the value's change; 0 is off."),
+    key(
+        "ppo.value_coef",
+        NOT_NEGATIVE,
+        "Weight of the value loss 1/2 mean (V - R)^2; Stable-Baselines3's vf_coef = 0.5 is 1.0 here.",
+    ),
+    key("ppo.entropy_coef", NOT_NEGATIVE, "Weight of the entropy bonus."),
+    key("ppo.max_grad_norm", POSITIVE, "Largest global norm of the gradient."),
+    key("ppo.normalize_advantages", Kind::Flag, "Whether advantages are normalised in each minibatch."),
+    key(
+        "ppo.target_kl",
+        NOT_NEGATIVE,
+        "Approximate KL divergence beyond 1.5 times which an iteration's remaining minibatches are skipped; 0 is off.",
+    ),
+    key("ppo.adam_epsilon", POSITIVE, "Adam's epsilon."),
+    key("a2c.num_steps", ROLLOUT_SIDE, "Steps of each environment in a rollout."),
+    key("a2c.learning_rate", POSITIVE, "Step size of the optimiser."),
+    key("a2c.anneal_learning_rate", Kind::Flag, "Whether the step size falls linearly to 0 over the run."),
+    key("a2c.gamma", FRACTION, "Discount."),
+    key("a2c.gae_lambda", FRACTION, "Lambda of generalised advantage estimation; 1 is the n-step return."),
+    key(
+        "a2c.value_coef",
+        NOT_NEGATIVE,
+        "Weight of the value loss 1/2 mean (V - R)^2; Stable-Baselines3's vf_coef = 0.5 is 1.0 here.",
+    ),
+    key("a2c.entropy_coef", NOT_NEGATIVE, "Weight of the entropy bonus."),
+    key("a2c.max_grad_norm", POSITIVE, "Largest global norm of the gradient."),
+    key("a2c.normalize_advantages", Kind::Flag, "Whether advantages are normalised in each batch."),
+    key("a2c.optimizer", Kind::OneOf(&["rmsprop", "adam"]), "The optimiser."),
+    key("a2c.rmsprop_alpha", DECAY, "RMSProp's decay of the mean square."),
+    key("a2c.epsilon", POSITIVE, "The optimiser's epsilon."),
+    key(
+        "network.hidden",
+        Kind::Widths { layers: 8, width: 1024 },
+        "Widths of the hidden layers; [] is a linear policy and critic.",
+    ),
+    key("network.activation", Kind::OneOf(&["tanh", "relu", "silu"]), "The nonlinearity of hidden layers."),
+    key("network.shared_trunk", Kind::Flag, "Whether actor and critic share their hidden layers."),
+    key(
+        "network.pathways",
+        Kind::OneOf(&["single", "dual"]),
+        "One policy head, or a direct and an indirect one with opposite signs.",
+    ),
+    key(
+        "network.orthogonal_init",
+        Kind::Flag,
+        "Whether layers start orthogonal (gain sqrt(2), policy head 0.01), else uniform as PyTorch's do.",
+    ),
+    key(
+        "network.log_std_init",
+        Kind::Real { min: Included(-20.0), max: Included(5.0) },
+        "Initial log standard deviation of a continuous policy.",
+    ),
+    key(
+        "network.squash",
+        Kind::Flag,
+        "Whether a continuous action is tanh(u), rescaled to the bounds, else clipped to them.",
+    ),
+    key(
+        "network.state_dependent_exploration",
+        Kind::Flag,
+        "Whether the exploration noise depends on the state (gSDE); continuous policies only.",
+    ),
+    key(
+        "network.exploration_interval",
+        Kind::Whole { min: 0, max: 1 << 20 },
+        "Steps between new exploration matrices; 0 is one a rollout.",
+    ),
+    key(
+        "dopamine.tone",
+        SIGNED_FRACTION,
+        "Dopamine tone: positive weighs the direct pathway more; dual pathways only.",
+    ),
+    key("dopamine.inverse_temperature", POSITIVE, "Inverse temperature of a categorical policy."),
+    key(
+        "dopamine.kappa",
+        FRACTION,
+        "How much more the direct pathway learns from gains and the indirect one from losses; dual pathways only.",
+    ),
+    key("dopamine.sum_decay", NOT_NEGATIVE, "Weight of the decay of the pathways' sum; must be above 0 when kappa is."),
+    key(
+        "normalize.observations",
+        Kind::Flag,
+        "Whether observations are centred and scaled by their running statistics.",
+    ),
+    key(
+        "normalize.rewards",
+        Kind::Flag,
+        "Whether rewards are divided by the running standard deviation of the discounted return.",
+    ),
+    key("normalize.observation_clip", POSITIVE, "Normalised observations are clipped to plus and minus this."),
+    key("normalize.reward_clip", POSITIVE, "Normalised rewards are clipped to plus and minus this."),
+    key("eval.interval", COUNT, "Environment steps between evaluations; 0 is only at the end."),
+    key(
+        "eval.episodes",
+        Kind::Whole { min: 1, max: 100_000 },
+        "Episodes of an evaluation, with deterministic actions, in environments of their own.",
+    ),
+    key(
+        "run.checkpoint_interval",
+        COUNT,
+        "Environment steps between checkpoints; 0 is only at the end and when interrupted.",
+    ),
+    key("run.log_interval", COUNT, "Environment steps between the points of learning curves; 0 is one an iteration."),
+    key("run.stop_at_threshold", Kind::Flag, "Whether the run ends once the task counts as solved."),
+];
+
+/// The key of this dotted name.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The names of the sections, in order, each once.
+pub(super) fn sections() -> Vec<&'static str> {
+    let mut names: Vec<_> = KEYS.iter().map(|key| key.split().0).filter(|section| !section.is_empty()).collect();
+    names.dedup();
+    names
+}
+
+/// The known keys and sections nearest to an unknown name, quoted and joined by "or"; empty when none is near.
+pub(super) fn suggest(unknown: &str) -> String {
+    const NEAR: f64 = 0.6;
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let score = |known: &str| {
+        // `clip` and `a2c.clip` both mean `ppo.clip`.
+        let full = strsim::normalized_damerau_levenshtein(unknown, known);
+        full.max(strsim::normalized_damerau_levenshtein(&last(unknown), &last(known)))
+    };
+    let known = KEYS.iter().map(|key| key.name).chain(sections());
+    let scored: Vec<_> = known.map(|name| (score(name), name)).collect();
+    let best = scored.iter().map(|(score, _)| *score).fold(NEAR, f64::max);
+    let nearest: Vec<_> =
+        scored.iter().filter(|(score, _)| *score >= best).map(|(_, name)| format!("`{name}`")).collect();
+    nearest.join(" or ")
+}

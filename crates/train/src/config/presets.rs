@@ -1,0 +1,22 @@
+//! Settings that are built in for a task and an algorithm: the files of `configs/`, which hold only what differs from
+//! the defaults.
+
+use striatum_agent::Algorithm;
+
+macro_rules! presets {
+    ($($task:literal),*) => {
+        /// Every built-in preset: its task, its algorithm and its TOML text.
+        pub const PRESETS: &[(&str, Algorithm, &str)] = &[$(
+            ($task, Algorithm::Ppo, include_str!(concat!("../../../../configs/", $task, ".ppo.toml"))),
+            ($task, Algorithm::A2c, include_str!(concat!("../../../../configs/", $task, ".a2c.toml"))),
+        )*];
+    };
+}
+
+presets!("CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1", "Pendulum-v1");
+
+/// The built-in preset of a task and an algorithm; other tasks use the defaults.
+#[must_use]
+pub fn preset(task: &str, algo: Algorithm) -> Option<&'static str> {
+    PRESETS.iter().find(|preset| (preset.0, preset.1) == (task, algo)).map(|preset| preset.2)
+}

@@ -1,0 +1,97 @@
+//! Ranges, and the rules that tie keys to each other.
+
+use super::keys::KEYS;
+use super::{Config, ConfigError, write};
+use striatum_agent::{Algorithm, Pathways};
+
+/// The most samples of a rollout: up to here an `f32` counts them exactly, and with 256 features an element's index
+/// still fits the shaders' 32 bits.
+const MAX_ROLLOUT: usize = 1 << 24;
+
+impl Config {
+    /// Checks every value's range and the rules between keys. What depends on the task's spaces is checked where they
+    /// are known.
+    ///
+    /// # Errors
+    /// The first broken rule, with its key, value and a fix.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.check_ranges()?;
+        self.check_rollout()?;
+        self.check_pathways()
+    }
+
+    /// Steps of each environment in a rollout of the chosen algorithm.
+    #[must_use]
+    pub fn num_steps(&self) -> usize {
+        match self.algo {
+            Algorithm::Ppo => self.ppo.num_steps,
+            Algorithm::A2c => self.a2c.num_steps,
+        }
+    }
+
+    fn check_ranges(&self) -> Result<(), ConfigError> {
+        let (values, defaults) = (write::values(self), write::values(&Self::default()));
+        for key in KEYS {
+            let value = write::get(&values, key);
+            if !key.kind.allows(value) {
+                return Err(ConfigError::OutOfRange {
+                    key: key.name.to_owned(),
+                    value: write::literal(value),
+                    allowed: key.kind.to_string(),
+                    fix: write::literal(write::get(&defaults, key)),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_rollout(&self) -> Result<(), ConfigError> {
+        // Both factors are at most 2^20.
+        let samples = self.num_steps() * self.num_envs;
+        let (algo, normalize, minibatches) = match self.algo {
+            Algorithm::Ppo => ("ppo", self.ppo.normalize_advantages, self.ppo.minibatches),
+            Algorithm::A2c => ("a2c", self.a2c.normalize_advantages, 1),
+        };
+        if samples > MAX_ROLLOUT {
+            let fix = MAX_ROLLOUT / self.num_envs;
+            return Err(ConfigError::RolloutTooLarge { algo, samples, max: MAX_ROLLOUT, fix });
+        }
+        if !samples.is_multiple_of(minibatches) {
+            let fix = nearest_divisor(samples, minibatches);
+            return Err(ConfigError::Minibatches { minibatches, samples, fix });
+        }
+        if normalize && samples / minibatches < 2 {
+            let (change, key) = match self.algo {
+                Algorithm::Ppo if minibatches > 1 => ("fewer", "ppo.minibatches"),
+                Algorithm::Ppo => ("more", "ppo.num_steps"),
+                Algorithm::A2c => ("more", "a2c.num_steps"),
+            };
+            return Err(ConfigError::SingleSample { algo, change, key });
+        }
+        Ok(())
+    }
+
+    fn check_pathways(&self) -> Result<(), ConfigError> {
+        let dopamine = &self.dopamine;
+        match self.network.pathways {
+            Pathways::Single => {
+                let pairs = [("dopamine.tone", dopamine.tone), ("dopamine.kappa", dopamine.kappa)];
+                match pairs.into_iter().find(|(_, value)| *value != 0.0) {
+                    Some((key, value)) => Err(ConfigError::SinglePathway { key, value }),
+                    None => Ok(()),
+                }
+            }
+            Pathways::Dual if dopamine.kappa > 0.0 && dopamine.sum_decay == 0.0 => {
+                Err(ConfigError::SumDecay { kappa: dopamine.kappa })
+            }
+            Pathways::Dual => Ok(()),
+        }
+    }
+}
+
+/// The divisor of `samples` nearest to `wanted`, the smaller of two.
+fn nearest_divisor(samples: usize, wanted: usize) -> usize {
+    let below = (1..=wanted.min(samples)).rev().find(|n| samples.is_multiple_of(*n)).unwrap_or(1);
+    let above = (wanted..=samples).find(|n| samples.is_multiple_of(*n)).unwrap_or(below);
+    if above.abs_diff(wanted) < wanted - below { above } else { below }
+}

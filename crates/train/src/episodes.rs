@@ -1,0 +1,102 @@
+//! Statistics of training episodes.
+
+use std::collections::VecDeque;
+
+/// How many finished episodes the running means are over.
+pub const WINDOW: usize = 100;
+
+/// Returns and lengths of the last [`WINDOW`] episodes, and of those under way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpisodeStats {
+    /// Unscaled return so far, one an environment.
+    pub(crate) running_returns: Vec<f64>,
+    /// Steps so far, one an environment.
+    pub(crate) running_lengths: Vec<u32>,
+    pub(crate) returns: VecDeque<f64>,
+    pub(crate) lengths: VecDeque<f64>,
+    /// Episodes finished since the run began.
+    pub(crate) finished: u64,
+}
+
+impl EpisodeStats {
+    /// No episode finished, N under way.
+    pub fn new(num_envs: usize) -> Self {
+        Self {
+            running_returns: vec![0.0; num_envs],
+            running_lengths: vec![0; num_envs],
+            returns: VecDeque::with_capacity(WINDOW),
+            lengths: VecDeque::with_capacity(WINDOW),
+            finished: 0,
+        }
+    }
+
+    /// Takes one step of environment `env` into account.
+    pub fn step(&mut self, env: usize, reward: f32, done: bool) {
+        self.running_returns[env] += f64::from(reward);
+        self.running_lengths[env] += 1;
+        if done {
+            if self.returns.len() == WINDOW {
+                self.returns.pop_front();
+                self.lengths.pop_front();
+            }
+            self.returns.push_back(std::mem::take(&mut self.running_returns[env]));
+            self.lengths.push_back(f64::from(std::mem::take(&mut self.running_lengths[env])));
+            self.finished += 1;
+        }
+    }
+
+    /// Mean return of the last episodes; none if no episode has finished.
+    pub fn mean_return(&self) -> Option<f64> {
+        mean(&self.returns)
+    }
+
+    /// Mean length of the last episodes; none if no episode has finished.
+    pub fn mean_length(&self) -> Option<f64> {
+        mean(&self.lengths)
+    }
+
+    /// Episodes finished since the run began.
+    pub fn finished(&self) -> u64 {
+        self.finished
+    }
+
+    /// Whether [`WINDOW`] episodes have finished and their mean return reaches `threshold`.
+    pub fn reaches(&self, threshold: f32) -> bool {
+        self.returns.len() == WINDOW && self.mean_return().is_some_and(|mean| mean >= f64::from(threshold))
+    }
+}
+
+fn mean(values: &VecDeque<f64>) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_over_the_last_hundred_episodes() {
+        let mut stats = EpisodeStats::new(2);
+        assert_eq!(stats.mean_return(), None);
+        for i in 0..150 {
+            stats.step(0, 1.0, false);
+            stats.step(0, i as f32, true);
+            stats.step(1, 100.0, false);
+        }
+        // Episodes 50 to 149 have returns 51 to 150.
+        assert_eq!(stats.mean_return(), Some(100.5));
+        assert_eq!(stats.mean_length(), Some(2.0));
+        assert_eq!(stats.finished(), 150);
+        assert!(stats.reaches(100.5) && !stats.reaches(100.6));
+        assert_eq!(stats.running_returns[1], 15_000.0);
+    }
+
+    #[test]
+    fn a_threshold_needs_a_hundred_episodes() {
+        let mut stats = EpisodeStats::new(1);
+        (0..99).for_each(|_| stats.step(0, 500.0, true));
+        assert!(!stats.reaches(475.0));
+        stats.step(0, 500.0, true);
+        assert!(stats.reaches(475.0));
+    }
+}

@@ -1,0 +1,51 @@
+//! What can go wrong in training.
+
+use crate::checkpoint::CheckpointError;
+use crate::config::ConfigError;
+use crate::export::ExportError;
+use crate::sinks::SinkError;
+use crate::spec::SpecError;
+use std::path::PathBuf;
+use striatum_agent::UpdateError;
+use striatum_envs::EnvError;
+use striatum_kernels::KernelError;
+
+/// A run could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Settings and task do not fit.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// An environment failed.
+    #[error(transparent)]
+    Env(#[from] EnvError),
+    /// The device failed.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// An update failed.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
+    /// A checkpoint could not be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A file of the run folder could not be opened.
+    #[error("{0}; give another `--out`")]
+    Sink(#[from] SinkError),
+    /// A policy could not be exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The engine asked for is not to be had.
+    #[error("{0}")]
+    Engine(String),
+    /// The run folder cannot be used.
+    #[error("the run folder `{}` {reason}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong, and the fix.
+        reason: String,
+    },
+}

@@ -1,0 +1,107 @@
+//! Evaluation in environments of their own.
+
+use crate::actor::{Actor, Choice, normalized};
+use crate::config::Config;
+use crate::error::TrainError;
+use serde::Serialize;
+use striatum_agent::Learner;
+use striatum_envs::{StepBuffers, VecEnv};
+use striatum_kernels::{Backend, RunningMoments};
+
+/// Episodes that run side by side, at most.
+pub const EVAL_ENVS: usize = 64;
+
+/// Returns and lengths of evaluation episodes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Number of episodes.
+    pub episodes: usize,
+    /// Mean return.
+    pub mean_return: f64,
+    /// Standard deviation of the returns (population).
+    pub std_return: f64,
+    /// Smallest return.
+    pub min_return: f64,
+    /// Largest return.
+    pub max_return: f64,
+    /// Mean length in steps.
+    pub mean_length: f64,
+    /// Shortest length.
+    pub min_length: u32,
+    /// Longest length.
+    pub max_length: u32,
+}
+
+impl Evaluation {
+    fn of(results: &[(f64, u32)]) -> Self {
+        let count = results.len() as f64;
+        let returns = results.iter().map(|r| r.0);
+        let lengths = results.iter().map(|r| r.1);
+        let mean_return = returns.clone().sum::<f64>() / count;
+        Self {
+            episodes: results.len(),
+            mean_return,
+            std_return: (returns.clone().map(|r| (r - mean_return).powi(2)).sum::<f64>() / count).sqrt(),
+            min_return: returns.clone().fold(f64::INFINITY, f64::min),
+            max_return: returns.fold(f64::NEG_INFINITY, f64::max),
+            mean_length: lengths.clone().map(f64::from).sum::<f64>() / count,
+            min_length: lengths.clone().min().unwrap_or(0),
+            max_length: lengths.max().unwrap_or(0),
+        }
+    }
+}
+
+/// Runs `episodes` episodes in `envs` with the current weights and normaliser. Every environment runs the same number of episodes
+/// (one more in the first few where it does not divide), so that short episodes do not count more than long ones.
+///
+/// # Errors
+/// If an environment or the device fails.
+pub fn evaluate<B: Backend>(
+    learner: &mut Learner<B>,
+    normalizer: Option<&RunningMoments>,
+    config: &Config,
+    envs: &mut dyn VecEnv,
+    choice: Choice,
+    seed: u64,
+    episodes: usize,
+) -> Result<Evaluation, TrainError> {
+    let (count, width) = (envs.num_envs(), envs.observation_space().width());
+    let mut actor = Actor::new(choice, envs.action_space(), &config.network, &config.dopamine);
+    actor.begin(learner)?;
+    let mut left: Vec<usize> = (0..count).map(|i| episodes / count + usize::from(i < episodes % count)).collect();
+    let (mut observations, mut final_observations) = (vec![0.0; count * width], vec![0.0; count * width]);
+    let [mut rewards, mut terminated, mut truncated] = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
+    let mut running = vec![(0.0_f64, 0_u32); count];
+    let mut results = Vec::with_capacity(episodes);
+
+    envs.reset(seed, &mut observations)?;
+    let mut step = 0;
+    while results.len() < episodes {
+        let rows = normalized(normalizer, config.normalize.observation_clip, &observations);
+        let outputs = learner.predict(&rows)?;
+        let actions = actor.act(learner, &outputs, step, step as usize);
+        envs.step(
+            &actions.taken,
+            StepBuffers {
+                observations: &mut observations,
+                rewards: &mut rewards,
+                terminated: &mut terminated,
+                truncated: &mut truncated,
+                final_observations: &mut final_observations,
+            },
+        )?;
+        step = step.wrapping_add(1);
+        for env in 0..count {
+            if left[env] == 0 {
+                continue;
+            }
+            running[env].0 += f64::from(rewards[env]);
+            running[env].1 += 1;
+            if terminated[env] + truncated[env] > 0.0 {
+                results.push(std::mem::take(&mut running[env]));
+                left[env] -= 1;
+            }
+        }
+    }
+    Ok(Evaluation::of(&results))
+}

@@ -1,0 +1,139 @@
+//! The exported policy evaluated here, as the reference that exports are checked against.
+
+use super::{ExportError, ObservationNormalizer, PolicyExport};
+use serde_json::{Value, json};
+use striatum_kernels::{Activation, LOG_STD_RANGE, Noise, Policy, environment_action, net_logits, policy_head};
+
+/// What a policy makes of R observations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// The most likely actions as the task takes them, `[R, action width]`; whole numbers for discrete ones.
+    pub actions: Vec<f32>,
+    /// Net logits, or means before any squash, `[R, logits]`.
+    pub net: Vec<f32>,
+    /// Logarithm of the standard deviations before any squash, `[R, dims]`; empty for discrete actions.
+    pub log_std: Vec<f32>,
+}
+
+impl PolicyExport {
+    /// Actions for raw observations `[R, inputs]`: the linear layers here in double precision, everything after them by the kernels
+    /// that act in training.
+    ///
+    /// # Errors
+    /// If parts do not fit each other, or the observations are not whole rows.
+    pub fn evaluate(&self, observations: &[f32]) -> Result<Evaluated, ExportError> {
+        self.validate()?;
+        let inputs = self.spec.inputs.max(1);
+        let rows = observations.len() / inputs;
+        if observations.len() != rows * inputs {
+            let expected = (rows + 1) * inputs;
+            return Err(ExportError::Length { what: "the list of observations", expected, found: observations.len() });
+        }
+        let layout = &self.spec.head;
+        let (mut outputs, mut log_std) = (Vec::with_capacity(rows * layout.width()), Vec::new());
+        for observation in observations.chunks_exact(inputs) {
+            let features = self.features(&self.normalized(observation));
+            outputs.extend(self.linear("direct", &features));
+            if layout.dual {
+                outputs.extend(self.linear("indirect", &features));
+            }
+            outputs.extend(std::iter::repeat_n(0.0, layout.value_heads));
+            if layout.policy.features() > 0 {
+                outputs.extend(&features);
+            }
+            log_std.extend(self.log_std(&features));
+        }
+        let (tone, beta) = (vec![self.tone; rows], vec![self.inverse_temperature; rows]);
+        let width = layout.policy.action_width();
+        let (mut net, mut stored) = (vec![0.0; rows * layout.policy.logits()], vec![0.0; rows * width]);
+        net_logits(layout, rows, &outputs, &tone, &beta, &mut net);
+        let own_log_std = self.param("log_std");
+        policy_head(layout, rows, &outputs, own_log_std, &tone, &beta, Noise::Mode, &mut stored, &mut vec![0.0; rows]);
+        let mut actions = vec![0.0; rows * width];
+        for (stored, taken) in stored.chunks_exact(width.max(1)).zip(actions.chunks_exact_mut(width.max(1))) {
+            environment_action(&layout.policy, &self.action_low, &self.action_high, stored, taken);
+        }
+        Ok(Evaluated { actions, net, log_std })
+    }
+
+    /// Observations and what the policy makes of them, as the JSON object that `scripts/check_export.py` reads.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub fn expectations(&self, observations: &[f32]) -> Result<Value, ExportError> {
+        let Evaluated { actions, net, log_std } = self.evaluate(observations)?;
+        let policy = &self.spec.head.policy;
+        let rows = |values: &[f32], width: usize| values.chunks_exact(width.max(1)).map(<[f32]>::to_vec).collect::<Vec<_>>();
+        let observations = rows(observations, self.spec.inputs);
+        let net = rows(&net, policy.logits());
+        Ok(match policy {
+            Policy::Categorical { nvec } => {
+                let whole: Vec<i64> = actions.iter().map(|&action| action as i64).collect();
+                let actions = match nvec.len() {
+                    1 => json!(whole),
+                    choices => json!(whole.chunks_exact(choices.max(1)).collect::<Vec<_>>()),
+                };
+                json!({"observations": observations, "actions": actions, "logits": net})
+            }
+            Policy::Gaussian { dims, .. } | Policy::StateDependent { dims, .. } => json!({
+                "observations": observations,
+                "actions": rows(&actions, *dims),
+                "mean": net,
+                "log_std": rows(&log_std, *dims),
+            }),
+        })
+    }
+
+    fn normalized(&self, observation: &[f32]) -> Vec<f32> {
+        let Some(ObservationNormalizer { mean, std, clip }) = &self.observation_normalizer else {
+            return observation.to_vec();
+        };
+        let columns = observation.iter().zip(mean).zip(std);
+        columns.map(|((&x, mean), std)| (((f64::from(x) - mean) / std) as f32).clamp(-clip, *clip)).collect()
+    }
+
+    /// What the heads read.
+    fn features(&self, input: &[f32]) -> Vec<f32> {
+        let activate = |x: f32| match self.spec.activation {
+            Activation::Tanh => x.tanh(),
+            Activation::Relu => x.max(0.0),
+            Activation::Silu => x / (1.0 + (-x).exp()),
+        };
+        (0..self.spec.hidden.len()).fold(input.to_vec(), |x, layer| {
+            self.linear(&format!("{}.{layer}", self.trunk()), &x).into_iter().map(activate).collect()
+        })
+    }
+
+    /// `x W + b`.
+    fn linear(&self, name: &str, x: &[f32]) -> Vec<f32> {
+        let (weight, bias) = (self.param(&format!("{name}.weight")), self.param(&format!("{name}.bias")));
+        let mut sums: Vec<f64> = bias.iter().map(|&b| f64::from(b)).collect();
+        for (x, row) in x.iter().zip(weight.chunks_exact(bias.len().max(1))) {
+            sums.iter_mut().zip(row).for_each(|(sum, &w)| *sum += f64::from(*x) * f64::from(w));
+        }
+        sums.into_iter().map(|sum| sum as f32).collect()
+    }
+
+    /// Logarithm of the standard deviation of each dimension; none for discrete actions.
+    fn log_std(&self, features: &[f32]) -> Vec<f32> {
+        let [low, high] = LOG_STD_RANGE;
+        let clamped: Vec<f32> = self.param("log_std").iter().map(|l| l.clamp(low, high)).collect();
+        let Policy::StateDependent { dims, .. } = self.spec.head.policy else { return clamped };
+        let mut variance = vec![VARIANCE_FLOOR; dims];
+        for (feature, row) in features.iter().zip(clamped.chunks_exact(dims.max(1))) {
+            // sigma_d^2 = sum_h features_h^2 exp(2 log_std[h][d]) + 1e-6
+            let square = f64::from(*feature).powi(2);
+            variance.iter_mut().zip(row).for_each(|(sum, &l)| *sum += square * (2.0 * f64::from(l)).exp());
+        }
+        variance.into_iter().map(|variance| (0.5 * variance.ln()) as f32).collect()
+    }
+
+    /// A parameter's values; empty if the network has none of that name.
+    fn param(&self, name: &str) -> &[f32] {
+        let found = self.spec.params().into_iter().find(|param| param.name == name);
+        found.map_or(&[], |param| &self.params[param.offset..param.offset + param.len()])
+    }
+}
+
+/// What generalised state-dependent exploration adds to a variance (see [`Policy::StateDependent`]).
+const VARIANCE_FLOOR: f64 = 1e-6;

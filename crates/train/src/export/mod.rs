@@ -1,0 +1,126 @@
+//! The policy alone, for use outside: as safetensors, and as ONNX that takes raw observations.
+
+mod evaluate;
+mod onnx;
+mod proto;
+mod safetensors;
+
+pub use evaluate::Evaluated;
+
+use std::path::{Path, PathBuf};
+use striatum_kernels::{MlpSpec, ParamSpec};
+
+/// A policy could not be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// Lengths that do not fit each other.
+    #[error("the policy cannot be exported: {what} has length {found}, and the network needs {expected}")]
+    Length {
+        /// Which part.
+        what: &'static str,
+        /// The length that fits.
+        expected: usize,
+        /// Its length.
+        found: usize,
+    },
+    /// The file could not be written.
+    #[error("`{}` cannot be written: {source}; check that its folder exists and has space", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Statistics of observations: what a network sees is `(x - mean) / std`, clipped to plus and minus `clip`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservationNormalizer {
+    /// Mean of every column.
+    pub mean: Vec<f64>,
+    /// Divisor of every column: `sqrt(variance + 1e-8)`.
+    pub std: Vec<f64>,
+    /// Bound of what comes out.
+    pub clip: f32,
+}
+
+/// Everything that turns a raw observation into an action.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyExport {
+    /// The task.
+    pub task: String,
+    /// The network.
+    pub spec: MlpSpec,
+    /// Its parameters, the whole arena; the critic's are not exported.
+    pub params: Vec<f32>,
+    /// What is done to observations first, if anything.
+    pub observation_normalizer: Option<ObservationNormalizer>,
+    /// Lower bounds of an action, `[dims]`; empty for discrete actions.
+    pub action_low: Vec<f32>,
+    /// Upper bounds.
+    pub action_high: Vec<f32>,
+    /// Dopamine tone (rho); acts on two pathways only.
+    pub tone: f32,
+    /// Inverse temperature (beta); acts on discrete actions only.
+    pub inverse_temperature: f32,
+}
+
+impl PolicyExport {
+    /// Writes parameters, normaliser and action bounds as safetensors, named as in checkpoints, with metadata `policy`: a JSON
+    /// object that says how to evaluate them.
+    ///
+    /// # Errors
+    /// If parts do not fit each other, or the file cannot be written.
+    pub fn to_safetensors(&self, path: &Path) -> Result<(), ExportError> {
+        self.validate()?;
+        write(path, safetensors::encode(self))
+    }
+
+    /// Writes an ONNX model (opset 17) that takes `observations` `[batch, inputs]` as the task gives them. Its outputs: `actions`, the
+    /// most likely ones, int64 `[batch]` for one choice, int64 `[batch, choices]` for several, float `[batch, dims]` as
+    /// the task takes them otherwise; and `logits` `[batch, logits]`, or `mean` and `log_std` `[batch, dims]` (before any squash).
+    ///
+    /// # Errors
+    /// If parts do not fit each other, or the file cannot be written.
+    pub fn to_onnx(&self, path: &Path) -> Result<(), ExportError> {
+        self.validate()?;
+        write(path, Ok(onnx::encode(self)))
+    }
+
+    fn validate(&self) -> Result<(), ExportError> {
+        let fits = |what, expected, found| match expected == found {
+            true => Ok(()),
+            false => Err(ExportError::Length { what, expected, found }),
+        };
+        fits("the list of parameters", self.spec.param_count(), self.params.len())?;
+        let bounds = if self.spec.head.policy.is_continuous() { self.spec.head.policy.action_width() } else { 0 };
+        fits("the list of lower action bounds", bounds, self.action_low.len())?;
+        fits("the list of upper action bounds", bounds, self.action_high.len())?;
+        if let Some(ObservationNormalizer { mean, std, .. }) = &self.observation_normalizer {
+            fits("the normaliser's mean", self.spec.inputs, mean.len())?;
+            fits("the normaliser's standard deviation", self.spec.inputs, std.len())?;
+        }
+        Ok(())
+    }
+
+    /// The parameters that actions depend on, with their values.
+    fn policy_params(&self) -> Vec<(ParamSpec, &[f32])> {
+        let all = self.spec.params().into_iter();
+        let own = all.filter(|param| !param.name.starts_with("critic.") && !param.name.starts_with("value."));
+        own.map(|param| {
+            let values = &self.params[param.offset..param.offset + param.len()];
+            (param, values)
+        })
+        .collect()
+    }
+
+    /// What the hidden layers of the policy are called.
+    fn trunk(&self) -> &'static str {
+        if self.spec.shared_trunk { "trunk" } else { "actor" }
+    }
+}
+
+fn write(path: &Path, bytes: std::io::Result<Vec<u8>>) -> Result<(), ExportError> {
+    let written = bytes.and_then(|bytes| std::fs::write(path, bytes));
+    written.map_err(|source| ExportError::Write { path: path.to_owned(), source })
+}

@@ -1,0 +1,239 @@
+//! The policy as an ONNX graph.
+
+use super::proto::{
+    ATTRIBUTE_INT, Attribute, Dimension, Entry, Extent, FLOAT, Graph, INT64, Model, Node, OperatorSet, Shape, Tensor,
+    TensorType, Type, ValueInfo,
+};
+use super::{ObservationNormalizer, PolicyExport};
+use prost::Message;
+use striatum_kernels::{Activation, LOG_STD_RANGE, PATHWAY_SCALE, Policy};
+
+/// The operator set, and the oldest format version that carries it.
+const OPSET: i64 = 17;
+const IR_VERSION: i64 = 8;
+
+/// The model's bytes.
+pub(super) fn encode(export: &PolicyExport) -> Vec<u8> {
+    let mut builder = Builder::default();
+    builder.parameters(export);
+    let x = builder.normalized(export);
+    let features = builder.features(export, x);
+    let net = builder.net(export, &features);
+    match &export.spec.head.policy {
+        Policy::Categorical { nvec } => builder.choices(nvec, &net),
+        _ => {
+            builder.log_std(export, &features, &net);
+            builder.real_actions(export, &net);
+        }
+    }
+    let entry = |key: &str, value: String| Entry { key: key.to_owned(), value };
+    Model {
+        ir_version: IR_VERSION,
+        opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
+        producer_name: "striatum".to_owned(),
+        producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        doc_string: format!("Deterministic policy for {}; takes raw observations.", export.task),
+        graph: Some(Graph {
+            node: builder.nodes,
+            name: "policy".to_owned(),
+            initializer: builder.constants,
+            input: vec![value_info("observations", FLOAT, &[export.spec.inputs])],
+            output: outputs(&export.spec.head.policy),
+        }),
+        metadata_props: vec![
+            entry("task", export.task.clone()),
+            entry("tone", export.tone.to_string()),
+            entry("inverse_temperature", export.inverse_temperature.to_string()),
+        ],
+    }
+    .encode_to_vec()
+}
+
+fn outputs(policy: &Policy) -> Vec<ValueInfo> {
+    match policy {
+        Policy::Categorical { nvec } => {
+            let choices: &[usize] = if nvec.len() == 1 { &[] } else { &[nvec.len()] };
+            vec![value_info("actions", INT64, choices), value_info("logits", FLOAT, &[policy.logits()])]
+        }
+        &Policy::Gaussian { dims, .. } | &Policy::StateDependent { dims, .. } => {
+            ["actions", "mean", "log_std"].map(|name| value_info(name, FLOAT, &[dims])).to_vec()
+        }
+    }
+}
+
+/// A value of `[batch, ...]`.
+fn value_info(name: &str, element: i32, rest: &[usize]) -> ValueInfo {
+    let batch = Dimension { extent: Some(Extent::Param("batch".to_owned())) };
+    let rest = rest.iter().map(|&n| Dimension { extent: Some(Extent::Value(n as i64)) });
+    let shape = Shape { dim: std::iter::once(batch).chain(rest).collect() };
+    let kind = Type { tensor: Some(TensorType { element, shape: Some(shape) }) };
+    ValueInfo { name: name.to_owned(), kind: Some(kind) }
+}
+
+/// Collects nodes and constants. Values are known by their names.
+#[derive(Default)]
+struct Builder {
+    nodes: Vec<Node>,
+    constants: Vec<Tensor>,
+}
+
+impl Builder {
+    fn node(&mut self, op_type: &str, input: &[&str], output: &[&str], attributes: &[(&str, i64)]) {
+        let attribute = |&(name, i): &(&str, i64)| Attribute { name: name.to_owned(), i, kind: ATTRIBUTE_INT };
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        self.nodes.push(Node {
+            input: owned(input),
+            output: owned(output),
+            name: format!("{op_type}_{}", self.nodes.len()),
+            op_type: op_type.to_owned(),
+            attribute: attributes.iter().map(attribute).collect(),
+        });
+    }
+
+    /// A node with one output and no attributes; gives the output's name.
+    fn op(&mut self, op_type: &str, input: &[&str], output: &str) -> String {
+        self.node(op_type, input, &[output], &[]);
+        output.to_owned()
+    }
+
+    fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+        let raw_data = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let dims = shape.iter().map(|&n| n as i64).collect();
+        self.constants.push(Tensor { dims, data_type: FLOAT, name: name.to_owned(), raw_data });
+    }
+
+    fn scalar(&mut self, name: &str, value: f32) {
+        self.floats(name, &[], &[value]);
+    }
+
+    fn parameters(&mut self, export: &PolicyExport) {
+        for (param, values) in export.policy_params() {
+            // The standard deviations enter the graph in the form in which they are used.
+            if param.name != "log_std" {
+                self.floats(&param.name, &param.shape, values);
+            }
+        }
+    }
+
+    /// `clip((x - mean) / std)`. The mean is subtracted in two parts, so that little is lost where it is large beside the deviation.
+    fn normalized(&mut self, export: &PolicyExport) -> String {
+        let Some(ObservationNormalizer { mean, std, clip }) = &export.observation_normalizer else {
+            return "observations".to_owned();
+        };
+        let width = [export.spec.inputs];
+        let coarse: Vec<f32> = mean.iter().map(|&m| m as f32).collect();
+        let rest: Vec<f32> = mean.iter().zip(&coarse).map(|(m, &c)| (m - f64::from(c)) as f32).collect();
+        self.floats("normalizer.mean", &width, &coarse);
+        self.floats("normalizer.mean_rest", &width, &rest);
+        self.floats("normalizer.std", &width, &std.iter().map(|&s| s as f32).collect::<Vec<_>>());
+        self.scalar("normalizer.low", -clip);
+        self.scalar("normalizer.high", *clip);
+        let x = self.op("Sub", &["observations", "normalizer.mean"], "nearly_centred");
+        let x = self.op("Sub", &[&x, "normalizer.mean_rest"], "centred");
+        let x = self.op("Div", &[&x, "normalizer.std"], "scaled");
+        self.op("Clip", &[&x, "normalizer.low", "normalizer.high"], "normalized")
+    }
+
+    fn linear(&mut self, name: &str, x: &str) -> String {
+        self.op("Gemm", &[x, &format!("{name}.weight"), &format!("{name}.bias")], &format!("{name}.output"))
+    }
+
+    /// What the heads read.
+    fn features(&mut self, export: &PolicyExport, mut x: String) -> String {
+        for layer in 0..export.spec.hidden.len() {
+            let name = format!("{}.{layer}", export.trunk());
+            let z = self.linear(&name, &x);
+            let active = format!("{name}.active");
+            x = match export.spec.activation {
+                Activation::Tanh => self.op("Tanh", &[&z], &active),
+                Activation::Relu => self.op("Relu", &[&z], &active),
+                Activation::Silu => {
+                    let gate = self.op("Sigmoid", &[&z], &format!("{name}.gate"));
+                    self.op("Mul", &[&z, &gate], &active)
+                }
+            };
+        }
+        x
+    }
+
+    /// Net logits or means, with tone and inverse temperature as constants.
+    fn net(&mut self, export: &PolicyExport, features: &str) -> String {
+        let continuous = export.spec.head.policy.is_continuous();
+        let out = if continuous { "mean" } else { "logits" };
+        let beta = if continuous { 1.0 } else { export.inverse_temperature };
+        let g = self.linear("direct", features);
+        if !export.spec.head.dual {
+            self.scalar("direct.gain", beta);
+            return self.op("Mul", &[&g, "direct.gain"], out);
+        }
+        // c * beta * [(1 + rho) g - (1 - rho) n]
+        let n = self.linear("indirect", features);
+        self.scalar("direct.gain", PATHWAY_SCALE * beta * (1.0 + export.tone));
+        self.scalar("indirect.gain", PATHWAY_SCALE * beta * (1.0 - export.tone));
+        let go = self.op("Mul", &[&g, "direct.gain"], "go");
+        let no_go = self.op("Mul", &[&n, "indirect.gain"], "no_go");
+        self.op("Sub", &[&go, &no_go], out)
+    }
+
+    /// The largest logit of every choice, the first of equal ones.
+    fn choices(&mut self, nvec: &[usize], logits: &str) {
+        let best = |keep| [("axis", 1), ("keepdims", keep), ("select_last_index", 0)];
+        if nvec.len() == 1 {
+            return self.node("ArgMax", &[logits], &["actions"], &best(0));
+        }
+        let raw_data = nvec.iter().flat_map(|&n| (n as i64).to_le_bytes()).collect();
+        let dims = vec![nvec.len() as i64];
+        self.constants.push(Tensor { dims, data_type: INT64, name: "choices.sizes".to_owned(), raw_data });
+        let parts: Vec<String> = (0..nvec.len()).map(|i| format!("choice.{i}.logits")).collect();
+        let names: Vec<&str> = parts.iter().map(String::as_str).collect();
+        self.node("Split", &[logits, "choices.sizes"], &names, &[("axis", 1)]);
+        let actions: Vec<String> = (0..nvec.len()).map(|i| format!("choice.{i}.action")).collect();
+        for (part, action) in parts.iter().zip(&actions) {
+            self.node("ArgMax", &[part], &[action], &best(1));
+        }
+        let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
+        self.node("Concat", &actions, &["actions"], &[("axis", 1)]);
+    }
+
+    fn log_std(&mut self, export: &PolicyExport, features: &str, mean: &str) {
+        let [low, high] = LOG_STD_RANGE;
+        let own = export.policy_params().into_iter().find(|(param, _)| param.name == "log_std");
+        let clamped: Vec<f32> = own.map_or(&[][..], |(_, values)| values).iter().map(|l| l.clamp(low, high)).collect();
+        if let Policy::StateDependent { dims, features: width, .. } = export.spec.head.policy {
+            // log sigma_d = 1/2 log(sum_h features_h^2 exp(2 log_std[h][d]) + 1e-6)
+            self.floats("log_std.squares", &[width, dims], &clamped.iter().map(|l| (2.0 * l).exp()).collect::<Vec<_>>());
+            self.scalar("log_std.floor", 1e-6);
+            self.scalar("log_std.half", 0.5);
+            let squares = self.op("Mul", &[features, features], "features.squares");
+            let sum = self.op("MatMul", &[&squares, "log_std.squares"], "variance.sum");
+            let variance = self.op("Add", &[&sum, "log_std.floor"], "variance");
+            let log = self.op("Log", &[&variance], "variance.log");
+            self.op("Mul", &[&log, "log_std.half"], "log_std");
+            return;
+        }
+        self.floats("log_std.row", &[1, clamped.len()], &clamped);
+        let shape = self.op("Shape", &[mean], "mean.shape");
+        self.op("Expand", &["log_std.row", &shape], "log_std");
+    }
+
+    /// Means as the task takes them: squashed and rescaled, or clipped.
+    fn real_actions(&mut self, export: &PolicyExport, mean: &str) {
+        let width = [export.action_low.len()];
+        self.floats("action.low", &width, &export.action_low);
+        self.floats("action.high", &width, &export.action_high);
+        if !export.spec.head.policy.squashes() {
+            let above = self.op("Max", &[mean, "action.low"], "action.above_low");
+            self.op("Min", &[&above, "action.high"], "actions");
+            return;
+        }
+        // low (1/2 - tanh/2) + high (1/2 + tanh/2): the difference of two large bounds could overflow.
+        self.scalar("half", 0.5);
+        let unit = self.op("Tanh", &[mean], "action.unit");
+        let half = self.op("Mul", &[&unit, "half"], "action.half_unit");
+        let low_share = self.op("Sub", &["half", &half], "action.low_share");
+        let high_share = self.op("Add", &["half", &half], "action.high_share");
+        let low = self.op("Mul", &["action.low", &low_share], "action.low_part");
+        let high = self.op("Mul", &["action.high", &high_share], "action.high_part");
+        self.op("Add", &[&low, &high], "actions");
+    }
+}

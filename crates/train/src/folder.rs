@@ -1,0 +1,96 @@
+//! The run folder: `config.toml`, the event file, `metrics.jsonl`, `checkpoints/latest.safetensors` and `checkpoints/best.safetensors`.
+
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::error::TrainError;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folder of one run.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run and writes its configuration.
+    ///
+    /// # Errors
+    /// If it holds a run already, or cannot be written.
+    pub fn create(path: &Path, config: &Config) -> Result<Self, TrainError> {
+        let folder = Self { path: path.to_owned() };
+        if folder.config().exists() || folder.latest().exists() {
+            return Err(folder.error(format!(
+                "holds a run already; `striatum resume {}` continues it, or give another `--out`",
+                path.display()
+            )));
+        }
+        fs::create_dir_all(folder.path.join("checkpoints")).map_err(|error| folder.unwritable(&error))?;
+        folder.write_config(config)?;
+        Ok(folder)
+    }
+
+    /// The folder of a run that is there.
+    ///
+    /// # Errors
+    /// If there is no run in it.
+    pub fn open(path: &Path) -> Result<Self, TrainError> {
+        let folder = Self { path: path.to_owned() };
+        if !folder.config().is_file() {
+            return Err(folder.error("holds no run (it has no `config.toml`); give a folder that `striatum train` made".into()));
+        }
+        Ok(folder)
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `config.toml`.
+    pub fn config(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    /// `metrics.jsonl`.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// The checkpoint that a resume continues from.
+    pub fn latest(&self) -> PathBuf {
+        self.path.join("checkpoints").join("latest.safetensors")
+    }
+
+    /// The checkpoint of the best evaluation.
+    pub fn best(&self) -> PathBuf {
+        self.path.join("checkpoints").join("best.safetensors")
+    }
+
+    /// Writes the configuration for people to read; a resume reads the one in the checkpoint.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn write_config(&self, config: &Config) -> Result<(), TrainError> {
+        fs::write(self.config(), config.to_toml()).map_err(|error| self.unwritable(&error))
+    }
+
+    /// A checkpoint of this run and the configuration it was made with.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn load(&self, path: &Path) -> Result<(Checkpoint, Config), TrainError> {
+        let checkpoint = Checkpoint::load(path)?;
+        let config = Config::from_toml(&checkpoint.config, &path.display().to_string())?;
+        Ok((checkpoint, config))
+    }
+
+    fn unwritable(&self, error: &io::Error) -> TrainError {
+        self.error(format!("cannot be written: {error}; give another `--out`"))
+    }
+
+    fn error(&self, reason: String) -> TrainError {
+        TrainError::Folder { path: self.path.clone(), reason }
+    }
+}

@@ -1,0 +1,28 @@
+//! Training: configuration, the loop, events and their sinks, checkpoints, evaluation and export.
+//!
+//! [`run::train`] and [`run::resume`] are the entrances; [`run`] holds the loop from the first iteration to the summary, and
+//! [`trainer`] one iteration of it.
+
+pub mod actor;
+pub mod checkpoint;
+pub mod collector;
+pub mod config;
+pub mod engine;
+pub mod episodes;
+mod error;
+pub mod evaluate;
+pub mod event;
+pub mod export;
+pub mod folder;
+mod format;
+pub mod plot;
+pub mod run;
+pub mod saved;
+mod scalars;
+mod schedule;
+pub mod sinks;
+pub mod spec;
+mod state;
+pub mod trainer;
+
+pub use error::TrainError;

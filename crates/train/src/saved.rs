@@ -1,0 +1,119 @@
+//! The policy of a saved run: evaluated, or exported.
+
+use crate::actor::Choice;
+use crate::checkpoint::Checkpoint;
+use crate::config::{Config, DeviceChoice};
+use crate::engine::EngineInfo;
+use crate::error::TrainError;
+use crate::evaluate::{EVAL_ENVS, Evaluation, evaluate};
+use crate::export::{ObservationNormalizer, PolicyExport};
+use crate::folder::RunFolder;
+use crate::run::{MakeEnvs, load_learner, open_engine};
+use crate::spec::{action_bounds, network_spec};
+use crate::state::load_moments;
+use std::path::{Path, PathBuf};
+use striatum_kernels::RunningMoments;
+
+/// Which checkpoint of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// The best evaluation's, or the latest if there was none.
+    #[default]
+    Best,
+    /// The latest.
+    Latest,
+}
+
+/// A checkpoint and the configuration it was made with.
+#[derive(Clone, Debug)]
+pub struct SavedPolicy {
+    /// The configuration.
+    pub config: Config,
+    /// The checkpoint's file.
+    pub path: PathBuf,
+    checkpoint: Checkpoint,
+}
+
+impl SavedPolicy {
+    /// Reads a run folder's checkpoint, or a checkpoint file.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read.
+    pub fn load(path: &Path, which: Which) -> Result<Self, TrainError> {
+        let file = if path.is_dir() {
+            let folder = RunFolder::open(path)?;
+            if which == Which::Best && folder.best().is_file() { folder.best() } else { folder.latest() }
+        } else {
+            path.to_owned()
+        };
+        let checkpoint = Checkpoint::load(&file)?;
+        let config = Config::from_toml(&checkpoint.config, &file.display().to_string())?;
+        Ok(Self { config, path: file, checkpoint })
+    }
+
+    /// Environment steps of training.
+    ///
+    /// # Errors
+    /// If the checkpoint does not say.
+    pub fn steps(&self) -> Result<u64, TrainError> {
+        Ok(self.checkpoint.counter("steps")?)
+    }
+
+    /// Plays `episodes` episodes.
+    ///
+    /// # Errors
+    /// If the checkpoint does not fit its configuration, or an environment or the device fails.
+    pub fn evaluate(
+        &self,
+        make_envs: &MakeEnvs<'_>,
+        device: DeviceChoice,
+        choice: Choice,
+        seed: u64,
+        episodes: usize,
+    ) -> Result<(Evaluation, EngineInfo), TrainError> {
+        let config = Config { device, ..self.config.clone() };
+        let (engine, info) = open_engine(&config, make_envs)?;
+        let mut envs = make_envs(episodes.min(EVAL_ENVS))?;
+        let normalizer = self.normalizer(envs.observation_space().width())?;
+        let evaluation = crate::with_learner!(engine, learner => {
+            let mut learner = learner;
+            load_learner(&mut learner, &self.checkpoint)?;
+            evaluate(&mut learner, normalizer.as_ref(), &config, &mut *envs, choice, seed, episodes)?
+        });
+        Ok((evaluation, info))
+    }
+
+    fn normalizer(&self, width: usize) -> Result<Option<RunningMoments>, TrainError> {
+        let on = self.config.normalize.observations;
+        Ok(on.then(|| load_moments(&self.checkpoint, "normalizer", width)).transpose()?)
+    }
+
+    /// The policy alone, with its normaliser and action scaling.
+    ///
+    /// # Errors
+    /// If the checkpoint does not fit its configuration.
+    pub fn export(&self, make_envs: &MakeEnvs<'_>) -> Result<PolicyExport, TrainError> {
+        let envs = make_envs(1)?;
+        let spec = network_spec(&self.config, envs.observation_space(), envs.action_space())?;
+        let mut params = Vec::with_capacity(spec.param_count());
+        for param in spec.params() {
+            params.extend_from_slice(self.checkpoint.f32(&param.name, &param.shape)?);
+        }
+        let normalizer = self.normalizer(spec.inputs)?.map(|moments| ObservationNormalizer {
+            mean: moments.mean().to_vec(),
+            std: moments.variance().map(|variance| (variance + 1e-8).sqrt()).collect(),
+            clip: self.config.normalize.observation_clip,
+        });
+        let (low, high) = action_bounds(envs.action_space());
+        Ok(PolicyExport {
+            task: self.config.task.clone(),
+            spec,
+            params,
+            observation_normalizer: normalizer,
+            action_low: low.to_vec(),
+            action_high: high.to_vec(),
+            tone: self.config.dopamine.tone,
+            inverse_temperature: self.config.dopamine.inverse_temperature,
+        })
+    }
+}

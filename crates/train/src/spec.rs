@@ -1,0 +1,101 @@
+//! From spaces and settings to a network.
+
+use crate::config::Config;
+use striatum_agent::Pathways;
+use striatum_envs::Space;
+use striatum_kernels::{HeadLayout, MlpSpec, Policy};
+
+/// A task that the settings do not fit.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum SpecError {
+    /// Observations are not a box of numbers.
+    #[error("task `{task}` has {space} observations; networks read boxes of numbers: flatten or one-hot them in the task")]
+    Observations {
+        /// The task.
+        task: String,
+        /// The space.
+        space: &'static str,
+    },
+    /// A setting for continuous actions on a discrete task.
+    #[error("`{key}` is for continuous actions, and task `{task}` has discrete ones; set it to false")]
+    NotContinuous {
+        /// The task.
+        task: String,
+        /// The setting.
+        key: &'static str,
+    },
+    /// A squashed policy needs bounds to scale to.
+    #[error("`network.squash` needs bounded actions, and action {index} of task `{task}` has no bounds; set it to false")]
+    Unbounded {
+        /// The task.
+        task: String,
+        /// The action's index.
+        index: usize,
+    },
+}
+
+/// The network that a task and the settings ask for.
+///
+/// # Errors
+/// If the settings do not fit the task's spaces.
+pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> Result<MlpSpec, SpecError> {
+    let task = || config.task.clone();
+    if !matches!(observations, Space::Box { .. }) {
+        return Err(SpecError::Observations { task: task(), space: kind(observations) });
+    }
+    let network = &config.network;
+    let discrete = |nvec: Vec<usize>| {
+        for (key, set) in [
+            ("network.squash", network.squash),
+            ("network.state_dependent_exploration", network.state_dependent_exploration),
+        ] {
+            if set {
+                return Err(SpecError::NotContinuous { task: task(), key });
+            }
+        }
+        Ok(Policy::Categorical { nvec })
+    };
+    let inputs = observations.width();
+    let policy = match actions {
+        Space::Discrete { n } => discrete(vec![*n])?,
+        Space::MultiDiscrete { nvec } => discrete(nvec.clone())?,
+        Space::MultiBinary { n } => discrete(vec![2; *n])?,
+        Space::Box { low, high } => {
+            let unbounded = low.iter().zip(high).position(|(l, h)| !(l.is_finite() && h.is_finite()));
+            if let (true, Some(index)) = (network.squash, unbounded) {
+                return Err(SpecError::Unbounded { task: task(), index });
+            }
+            let (dims, squash) = (low.len(), network.squash);
+            if network.state_dependent_exploration {
+                let features = network.hidden.last().copied().unwrap_or(inputs);
+                Policy::StateDependent { dims, features, squash }
+            } else {
+                Policy::Gaussian { dims, squash }
+            }
+        }
+    };
+    Ok(MlpSpec {
+        inputs,
+        hidden: network.hidden.clone(),
+        activation: network.activation,
+        shared_trunk: network.shared_trunk,
+        head: HeadLayout { policy, dual: network.pathways == Pathways::Dual, value_heads: 1 },
+    })
+}
+
+fn kind(space: &Space) -> &'static str {
+    match space {
+        Space::Box { .. } => "box",
+        Space::Discrete { .. } => "discrete",
+        Space::MultiDiscrete { .. } => "multi-discrete",
+        Space::MultiBinary { .. } => "multi-binary",
+    }
+}
+
+/// Bounds of a box of actions; empty where actions are discrete.
+pub fn action_bounds(actions: &Space) -> (&[f32], &[f32]) {
+    match actions {
+        Space::Box { low, high } => (low, high),
+        _ => (&[], &[]),
+    }
+}

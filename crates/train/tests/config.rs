@@ -1,0 +1,232 @@
+//! The configuration: defaults, layers, presets and the commented TOML; in `refused`, every error.
+
+#[path = "config/refused.rs"]
+mod refused;
+
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use striatum_agent::{A2cSettings, Algorithm, DopamineSettings, NetworkSettings, Pathways, PpoSettings};
+use striatum_train::config::*;
+use toml::{Table, Value};
+
+/// A request for a task without a preset.
+fn request() -> Request {
+    Request { task: "Custom-v0".to_owned(), ..Request::default() }
+}
+
+fn with_sets(sets: &[&str]) -> Result<Config, ConfigError> {
+    Config::resolve(&Request { sets: sets.iter().map(|set| (*set).to_owned()).collect(), ..request() })
+}
+
+/// The dotted names of a table's leaves.
+fn leaves(table: &Table) -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    for (name, value) in table {
+        match value {
+            Value::Table(section) => {
+                all.extend(section.iter().map(|(key, value)| (format!("{name}.{key}"), value.clone())))
+            }
+            _ => all.push((name.clone(), value.clone())),
+        }
+    }
+    all
+}
+
+// Defaults, documentation and the commented TOML.
+
+#[test]
+fn defaults_stand_in_one_place() {
+    let empty: Config = toml::from_str("").unwrap();
+    assert_eq!(empty, Config::default());
+    let config = Config::resolve(&request()).unwrap();
+    assert_eq!(config, Config { task: "Custom-v0".to_owned(), ..Config::default() });
+    assert_eq!(config.ppo, PpoSettings::default());
+    assert_eq!(config.a2c, A2cSettings::default());
+    assert_eq!(config.network, NetworkSettings::default());
+    assert_eq!(config.dopamine, DopamineSettings::default());
+}
+
+#[test]
+fn every_key_is_documented_and_every_documented_key_exists() {
+    let table = Table::try_from(Config::default()).unwrap();
+    let present: BTreeSet<String> = leaves(&table).into_iter().map(|(name, _)| name).collect();
+    let documented: BTreeSet<String> = KEYS.iter().map(|key| key.name.to_owned()).collect();
+    assert_eq!(present, documented);
+    assert_eq!(KEYS.len(), documented.len(), "no key twice");
+    for key in KEYS {
+        assert!(key.doc.ends_with('.') && !key.doc.contains('\n'), "{}", key.name);
+    }
+}
+
+#[test]
+fn every_listed_word_is_accepted_and_every_accepted_word_is_listed() {
+    for key in KEYS {
+        let Kind::OneOf(words) = key.kind else { continue };
+        for word in words {
+            with_sets(&[&format!("{}={word}", key.name)]).unwrap();
+        }
+        let (section, name) = key.split();
+        let line = format!("{name} = \"nonsense\"");
+        let text = if section.is_empty() { line } else { format!("[{section}]\n{line}") };
+        let message = toml::from_str::<Config>(&text).unwrap_err().to_string();
+        let (_, accepted) = message.split_once("expected ").unwrap();
+        assert_eq!(accepted.matches('`').count(), 2 * words.len(), "{}: {accepted}", key.name);
+    }
+}
+
+#[test]
+fn toml_has_each_key_once_under_its_comment() {
+    let text = Config::default().to_toml();
+    let lines: Vec<&str> = text.lines().collect();
+    for key in KEYS {
+        let (_, name) = key.split();
+        let comment = format!("# {} ({})", key.doc, key.kind);
+        let mut at = lines.iter().enumerate().filter(|(_, line)| **line == comment).map(|(i, _)| i);
+        assert!(at.any(|i| lines[i + 1].starts_with(&format!("{name} = "))), "{}", key.name);
+    }
+    assert!(text.contains("learning_rate = 0.00025\n"), "the shortest form of an f32:\n{text}");
+    assert!(text.contains("\nhidden = [64, 64]\n"));
+    assert_eq!(text.matches("\n[").count(), 7, "seven sections");
+}
+
+#[test]
+fn toml_parses_back_to_an_equal_config_with_further_comments_too() {
+    let config = Config {
+        task: "gym:\"odd\" \\ name".to_owned(),
+        algo: Algorithm::A2c,
+        engine: EngineChoice::Burn,
+        device: DeviceChoice::Gpu(Some(3)),
+        seed: i64::MAX as u64,
+        network: NetworkSettings { hidden: vec![], pathways: Pathways::Dual, ..NetworkSettings::default() },
+        ..Config::default()
+    };
+    let text = config.to_toml();
+    assert_eq!(Config::from_toml(&text, "the text").unwrap(), config);
+    let commented = text.replace("\n[", "\n# mine\n[") + "# the end\n";
+    assert_eq!(Config::from_toml(&commented, "the text").unwrap(), config);
+}
+
+proptest! {
+    #[test]
+    fn any_valid_numbers_survive_toml(
+        seed in 0..=i64::MAX as u64, gamma in 0.0f32..=1.0, rate in 1e-30f32..1e30, tone in -1.0f32..=1.0,
+        hidden in prop::collection::vec(1usize..=1024, 0..=8), epsilon in prop::num::f32::POSITIVE,
+    ) {
+        let mut config = Config { seed, ..Config::default() };
+        config.ppo.gamma = gamma;
+        config.ppo.learning_rate = rate;
+        config.a2c.epsilon = epsilon;
+        config.network = NetworkSettings { hidden, pathways: Pathways::Dual, ..config.network };
+        config.dopamine.tone = tone;
+        prop_assume!(config.validate().is_ok());
+        prop_assert_eq!(Config::from_toml(&config.to_toml(), "the text").unwrap(), config);
+    }
+}
+
+// Layers.
+
+#[test]
+fn each_layer_wins_over_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    std::fs::write(&file, "num_envs = 2\nseed = 2\n[ppo]\nclip = 0.3\ngamma = 0.5\n").unwrap();
+    let request = Request {
+        task: "CartPole-v1".to_owned(),
+        preset: Some("num_envs = 1\nseed = 1\nthreads = 1\n[ppo]\nclip = 0.4\nepochs = 1".to_owned()),
+        file: Some(file),
+        sets: ["seed=3", "ppo.clip=0.2", "seed=4", "ppo.clip = 0.1"].map(str::to_owned).to_vec(),
+        overrides: toml::toml! { seed = 5 },
+        algo: None,
+    };
+    let config = Config::resolve(&request).unwrap();
+    assert_eq!((config.threads, config.ppo.epochs), (1, 1), "the preset over the defaults");
+    assert_eq!((config.num_envs, config.ppo.gamma), (2, 0.5), "the file over the preset");
+    assert_eq!(config.ppo.clip, 0.1, "the last --set over the file");
+    assert_eq!(config.seed, 5, "the explicit flag over all");
+    assert_eq!(config.ppo.num_steps, PpoSettings::default().num_steps, "the rest of a section stays");
+}
+
+#[test]
+fn the_task_and_the_algorithm_of_the_command_line_win() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    std::fs::write(&file, "task = \"Acrobot-v1\"\nalgo = \"ppo\"\n").unwrap();
+    let request = Request {
+        task: "Pendulum-v1".to_owned(),
+        algo: Some(Algorithm::A2c),
+        file: Some(file),
+        sets: vec!["task=CartPole-v1".to_owned()],
+        ..Request::default()
+    };
+    let config = Config::resolve(&request).unwrap();
+    assert_eq!((config.task.as_str(), config.algo), ("Pendulum-v1", Algorithm::A2c));
+    let preset: Config = toml::from_str(preset("Pendulum-v1", Algorithm::A2c).unwrap()).unwrap();
+    assert_eq!(config.a2c, preset.a2c, "and choose the preset");
+}
+
+#[test]
+fn the_preset_follows_an_algorithm_set_in_any_layer() {
+    let acrobot = |sets: &[&str], overrides| {
+        let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+        Config::resolve(&Request { task: "Acrobot-v1".to_owned(), sets, overrides, ..Request::default() }).unwrap()
+    };
+    let a2c = acrobot(&["algo=a2c"], Table::new());
+    assert_eq!(a2c, acrobot(&[], toml::toml! { algo = "a2c" }));
+    assert_eq!(a2c.total_steps, 500_000);
+    assert_eq!(acrobot(&["algo=a2c"], toml::toml! { algo = "ppo" }), acrobot(&[], Table::new()));
+}
+
+#[test]
+fn set_takes_toml_values_and_bare_words() {
+    let config = with_sets(&[
+        "device=gpu:1",
+        "network.activation=relu",
+        "network.hidden=[32, 16]",
+        "ppo.clip=1",
+        "total_steps=1_000",
+        "task='x = y'",
+        "a2c={gamma = 0.5}",
+        "a2c.epsilon=1e-3",
+    ])
+    .unwrap();
+    assert_eq!(config.device, DeviceChoice::Gpu(Some(1)));
+    assert_eq!(config.network.activation, striatum_kernels::Activation::Relu);
+    assert_eq!(config.network.hidden, [32, 16]);
+    assert_eq!((config.ppo.clip, config.total_steps), (1.0, 1000));
+    assert_eq!((config.a2c.gamma, config.a2c.epsilon), (0.5, 1e-3));
+}
+
+// Presets.
+
+#[test]
+fn every_preset_is_valid_and_holds_only_what_differs() {
+    assert_eq!(PRESETS.len(), 10);
+    let defaults: Vec<_> = leaves(&Table::try_from(Config::default()).unwrap());
+    for (task, algo, text) in PRESETS {
+        let request = Request { task: (*task).to_owned(), algo: Some(*algo), ..Request::default() };
+        let config = Config::resolve(&request).unwrap_or_else(|error| panic!("{task} {algo:?}: {error}"));
+        assert_eq!((config.task.as_str(), config.algo), (*task, *algo));
+        assert!(text.starts_with("# "), "{task} {algo:?} says where its numbers come from");
+        // Through f32 and back, so that 0.1 written as text equals the default 0.1.
+        let written = leaves(&text.parse().unwrap());
+        let resolved = leaves(&Table::try_from(&config).unwrap());
+        for (name, _) in written {
+            let value =
+                |all: &[(String, Value)]| all.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+            assert_ne!(value(&resolved), value(&defaults), "{task} {algo:?}: `{name}` is the default");
+            assert!(!matches!((algo, name.split_once('.')), (Algorithm::Ppo, Some(("a2c", _)))), "{task}: `{name}`");
+            assert!(!matches!((algo, name.split_once('.')), (Algorithm::A2c, Some(("ppo", _)))), "{task}: `{name}`");
+        }
+    }
+}
+
+#[test]
+fn every_file_of_configs_is_built_in() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let found: BTreeSet<String> = files.filter(|name| name.ends_with(".toml")).collect();
+    let algo = |algo: &Algorithm| format!("{algo:?}").to_lowercase();
+    assert_eq!(found, PRESETS.iter().map(|(task, a, _)| format!("{task}.{}.toml", algo(a))).collect());
+    assert!(preset("CartPole-v0", Algorithm::Ppo).is_none());
+}

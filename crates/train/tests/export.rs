@@ -1,0 +1,176 @@
+//! Exported policies. With `STRIATUM_EXPORT_DIR` set, the files stay there, each `NAME.onnx` and `NAME.safetensors` beside a `NAME.json` of
+//! observations and expected outputs for `scripts/check_export.py`.
+
+use std::path::PathBuf;
+use striatum_kernels::{Activation, HeadLayout, MlpSpec, Policy};
+use striatum_rng::{Purpose, Stream};
+use striatum_train::export::{ExportError, ObservationNormalizer, PolicyExport};
+
+const INPUTS: usize = 5;
+const OBSERVATIONS: usize = 1000;
+
+struct Case {
+    name: &'static str,
+    policy: Policy,
+    dual: bool,
+    shared_trunk: bool,
+    activation: Activation,
+    hidden: &'static [usize],
+    normalized: bool,
+}
+
+fn cases() -> Vec<Case> {
+    use Activation::{Relu, Silu, Tanh};
+    let case = |name, policy, dual, shared_trunk, activation, hidden, normalized| Case {
+        name,
+        policy,
+        dual,
+        shared_trunk,
+        activation,
+        hidden,
+        normalized,
+    };
+    let one = || Policy::Categorical { nvec: vec![4] };
+    let gsde = |features, squash| Policy::StateDependent { dims: 3, features, squash };
+    vec![
+        case("discrete_single", one(), false, false, Tanh, &[64, 64], false),
+        case("discrete_dual", one(), true, false, Tanh, &[64, 64], true),
+        case("discrete_shared", one(), true, true, Silu, &[32], true),
+        case("linear", one(), false, false, Relu, &[], true),
+        case("multi_discrete", Policy::Categorical { nvec: vec![2, 5, 3] }, true, false, Relu, &[64, 32], true),
+        case("gaussian_clip", Policy::Gaussian { dims: 3, squash: false }, false, false, Tanh, &[64, 64], true),
+        case("gaussian_squash", Policy::Gaussian { dims: 3, squash: true }, true, true, Silu, &[48], false),
+        case("gsde", gsde(64, false), true, false, Tanh, &[64, 64], true),
+        case("gsde_squash", gsde(16, true), false, true, Relu, &[32, 16], true),
+    ]
+}
+
+fn export(case: &Case, seed: u64) -> PolicyExport {
+    let mut stream = Stream::new(seed, Purpose::Initialisation, 0, 0);
+    let spec = MlpSpec {
+        inputs: INPUTS,
+        hidden: case.hidden.to_vec(),
+        activation: case.activation,
+        shared_trunk: case.shared_trunk,
+        head: HeadLayout { policy: case.policy.clone(), dual: case.dual, value_heads: 1 },
+    };
+    let mut params = vec![0.0; spec.param_count()];
+    for param in spec.params() {
+        let scale = 1.0 / (param.shape[0] as f32).sqrt();
+        params[param.offset..param.offset + param.len()].fill_with(|| scale * stream.normal());
+    }
+    let dims = if case.policy.is_continuous() { case.policy.action_width() } else { 0 };
+    PolicyExport {
+        task: "Test-v0".into(),
+        params,
+        observation_normalizer: case.normalized.then(|| ObservationNormalizer {
+            // The last column is the hard one: its mean is large beside its deviation.
+            mean: vec![0.3, -2.0, 0.0, 1.0 / 3.0, 1000.1],
+            std: vec![1.0, 0.5, 2.0, 0.7, 0.1],
+            clip: 10.0,
+        }),
+        action_low: [-2.0, 0.5, -0.1][..dims].to_vec(),
+        action_high: [2.0, 4.0, 0.1][..dims].to_vec(),
+        tone: 0.3,
+        inverse_temperature: 1.7,
+        spec,
+    }
+}
+
+/// Observations in the range that the normaliser expects, where there is one.
+fn observations(export: &PolicyExport, rows: usize) -> Vec<f32> {
+    let mut stream = Stream::new(9, Purpose::Evaluation, 0, 0);
+    let column = |i: usize| match &export.observation_normalizer {
+        Some(normalizer) => (normalizer.mean[i] as f32, normalizer.std[i] as f32),
+        None => (0.0, 1.0),
+    };
+    (0..rows * INPUTS).map(|i| column(i % INPUTS)).map(|(mean, std)| mean + std * 2.0 * stream.normal()).collect()
+}
+
+#[test]
+fn every_kind_of_policy_is_written_in_both_formats() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = std::env::var_os("STRIATUM_EXPORT_DIR").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    std::fs::create_dir_all(&folder).unwrap();
+    for (seed, case) in cases().iter().enumerate() {
+        let export = export(case, seed as u64);
+        let file = |extension: &str| folder.join(case.name).with_extension(extension);
+        let expected = export.expectations(&observations(&export, OBSERVATIONS)).unwrap();
+        std::fs::write(file("json"), expected.to_string()).unwrap();
+        export.to_onnx(&file("onnx")).unwrap();
+        export.to_safetensors(&file("safetensors")).unwrap();
+
+        let bytes = std::fs::read(file("safetensors")).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let mut names = tensors.names();
+        names.sort_unstable();
+        let trunk = if case.shared_trunk { "trunk" } else { "actor" };
+        assert_eq!(names.iter().filter(|name| name.starts_with(trunk)).count(), 2 * case.hidden.len(), "{names:?}");
+        assert!(!names.iter().any(|name| name.starts_with("critic") || name.starts_with("value")), "{names:?}");
+        assert_eq!(names.contains(&"indirect.weight"), case.dual);
+        assert_eq!(names.contains(&"log_std") && names.contains(&"action.low"), case.policy.is_continuous());
+        assert_eq!(names.contains(&"normalizer.mean"), case.normalized);
+    }
+}
+
+/// One input, no hidden layer, so that everything is worked by hand.
+fn tiny(policy: Policy, dual: bool, params: &[f32]) -> PolicyExport {
+    let head = HeadLayout { policy, dual, value_heads: 1 };
+    PolicyExport {
+        task: "Tiny".into(),
+        spec: MlpSpec { inputs: 1, hidden: vec![], activation: Activation::Tanh, shared_trunk: true, head },
+        params: params.to_vec(),
+        observation_normalizer: None,
+        action_low: vec![],
+        action_high: vec![],
+        tone: 0.0,
+        inverse_temperature: 1.0,
+    }
+}
+
+#[test]
+fn the_reference_agrees_with_arithmetic_by_hand() {
+    // g = [1 2] x + [0 1], n = [2 0] x + [1 1]; then the value head, unused. rho = 1/2, beta = 2, c = 1/sqrt 2.
+    let params = [1.0, 2.0, 0.0, 1.0, 2.0, 0.0, 1.0, 1.0, 7.0, 7.0];
+    let mut export = tiny(Policy::Categorical { nvec: vec![2] }, true, &params);
+    (export.tone, export.inverse_temperature) = (0.5, 2.0);
+    export.observation_normalizer = Some(ObservationNormalizer { mean: vec![1.0], std: vec![2.0], clip: 1.5 });
+    // x = (5 - 1) / 2 = 2, clipped to 1.5: g = [1.5 4], n = [4 1];
+    // l = 2 c ([2.25 6] - [2 0.5]) = sqrt 2 [0.25 5.5].
+    let result = export.evaluate(&[5.0]).unwrap();
+    let root = std::f32::consts::SQRT_2;
+    assert!((result.net[0] - 0.25 * root).abs() < 1e-6 && (result.net[1] - 5.5 * root).abs() < 1e-6, "{result:?}");
+    assert_eq!((result.actions, result.log_std), (vec![1.0], vec![]));
+}
+
+#[test]
+fn ties_go_to_the_first_and_real_actions_to_their_bounds() {
+    let tied = tiny(Policy::Categorical { nvec: vec![3, 2] }, false, &[0.0; 12]);
+    assert_eq!(tied.evaluate(&[1.0, 2.0]).unwrap().actions, [0.0; 4]);
+    // Means are x; log sigma is 5, which is clamped to 2.
+    let mut clipped = tiny(Policy::Gaussian { dims: 1, squash: false }, false, &[1.0, 0.0, 0.0, 0.0, 5.0]);
+    (clipped.action_low, clipped.action_high) = (vec![-1.0], vec![3.0]);
+    let result = clipped.evaluate(&[-9.0, 2.0, 9.0]).unwrap();
+    assert_eq!((result.actions, result.net, result.log_std), (vec![-1.0, 2.0, 3.0], vec![-9.0, 2.0, 9.0], vec![2.0; 3]));
+    // Squashed: tanh(0) = 0 is the middle of -1..3.
+    clipped.spec.head.policy = Policy::Gaussian { dims: 1, squash: true };
+    assert_eq!(clipped.evaluate(&[0.0, 99.0, -99.0]).unwrap().actions, [1.0, 3.0, -1.0]);
+    // sigma^2 = x^2 exp(2 log_std) + 1e-6: at x = 3 with log_std = 0, log sigma = log 3.
+    clipped.spec.head.policy = Policy::StateDependent { dims: 1, features: 1, squash: false };
+    clipped.params[4] = 0.0;
+    assert!((clipped.evaluate(&[3.0]).unwrap().log_std[0] - 3.0_f32.ln()).abs() < 1e-6);
+}
+
+#[test]
+fn parts_that_do_not_fit_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.onnx");
+    let good = tiny(Policy::Gaussian { dims: 1, squash: false }, false, &[1.0, 0.0, 0.0, 0.0, 0.0]);
+    let error = good.to_onnx(&path).unwrap_err();
+    assert!(error.to_string().contains("lower action bounds has length 0, and the network needs 1"), "{error}");
+    let good = PolicyExport { action_low: vec![-1.0], action_high: vec![1.0], ..good };
+    let short = PolicyExport { params: vec![0.0; 4], ..good.clone() };
+    assert!(matches!(short.to_safetensors(&path), Err(ExportError::Length { expected: 5, found: 4, .. })));
+    assert!(matches!(good.to_onnx(&path.join("below")), Err(ExportError::Write { .. })));
+    assert!(!path.exists());
+}

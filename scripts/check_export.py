@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Checks an exported policy against the outputs that Striatum expects of it.
+
+    python scripts/check_export.py policy.onnx expected.json
+    python scripts/check_export.py policy.safetensors expected.json
+
+The JSON holds `observations`, and `actions` with `logits`, or with `mean` and `log_std`. An ONNX file goes through onnx's full check
+and onnxruntime; a safetensors file is evaluated with numpy by what its metadata says. Numbers must agree within the tolerance,
+relative to their size where that is above 1. An action among choices may differ only where the largest logits are equal within
+the tolerance. Exits with 1 if anything differs, with 2 if something cannot be read.
+
+Needs numpy, and onnx with onnxruntime or safetensors.
+"""
+
+import argparse
+import json
+import sys
+
+import numpy as np
+
+
+def run_onnx(path, observations):
+    import onnx
+    import onnxruntime
+
+    onnx.checker.check_model(path, full_check=True)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    whole = dict(zip(names, session.run(names, {"observations": observations})))
+    # The batch size must not be baked in.
+    single = session.run(names, {"observations": observations[:1]})
+    for name, value in zip(names, single):
+        if value.shape != whole[name][:1].shape:
+            raise ValueError(f"`{name}` has shape {value.shape} for a batch of one")
+    return whole
+
+
+def run_safetensors(path, observations):
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        policy = json.loads(file.metadata()["policy"])
+    network, x = policy["network"], observations
+    if "normalizer.mean" in tensors:
+        x = (x.astype(np.float64) - tensors["normalizer.mean"]) / tensors["normalizer.std"]
+        x = np.clip(x.astype(np.float32), -policy["observation_clip"], policy["observation_clip"])
+    activation = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "silu": lambda z: z / (1 + np.exp(-z))}[network["activation"]]
+    trunk = "trunk" if network["shared_trunk"] else "actor"
+    for layer in range(len(network["hidden"])):
+        x = activation(x @ tensors[f"{trunk}.{layer}.weight"] + tensors[f"{trunk}.{layer}.bias"])
+    head, kind = network["head"], network["head"]["policy"]
+    rho, beta = policy["tone"], policy["inverse_temperature"] if kind["kind"] == "categorical" else 1.0
+    net = x @ tensors["direct.weight"] + tensors["direct.bias"]
+    if head["dual"]:
+        no_go = x @ tensors["indirect.weight"] + tensors["indirect.bias"]
+        net = ((1 + rho) * net - (1 - rho) * no_go) / np.sqrt(2)
+    net = beta * net
+    if kind["kind"] == "categorical":
+        parts = np.split(net, np.cumsum(kind["nvec"])[:-1], axis=1)
+        actions = np.stack([part.argmax(axis=1) for part in parts], axis=1)
+        return {"actions": actions[:, 0] if len(parts) == 1 else actions, "logits": net}
+    low, high = tensors["action.low"], tensors["action.high"]
+    actions = low + (high - low) * (np.tanh(net) + 1) / 2 if kind["squash"] else np.clip(net, low, high)
+    log_std = np.clip(tensors["log_std"], -20, 2)
+    if kind["kind"] == "state_dependent":
+        variance = x**2 @ np.exp(2 * log_std.reshape(kind["features"], kind["dims"])) + 1e-6
+        log_std = 0.5 * np.log(variance)
+    return {"actions": actions, "mean": net, "log_std": np.broadcast_to(log_std, net.shape)}
+
+
+def worst(found, expected):
+    """The largest difference, relative to the expected size where that is above 1; infinite for other shapes or NaN."""
+    if found.shape != expected.shape or not np.isfinite(found).all():
+        return np.inf
+    error = np.abs(found.astype(np.float64) - expected) / np.maximum(1.0, np.abs(expected))
+    return float(error.max(initial=0.0))
+
+
+def check_choices(found, expected, logits, tolerance):
+    """How many choices differ without a tie to excuse it, and how many a tie excuses."""
+    if found.dtype != np.int64:
+        raise ValueError(f"`actions` are {found.dtype}, not int64")
+    if found.shape != expected.shape:
+        raise ValueError(f"`actions` have shape {found.shape}, not {expected.shape}")
+    if found.ndim > 1:
+        # Which logits belong to which choice is not in the file: ties excuse nothing there.
+        return int((found != expected).sum()), 0
+    rows = np.flatnonzero(found != expected)
+    gaps = np.abs(logits[rows, found[rows]] - logits[rows, expected[rows]])
+    tied = gaps <= tolerance * np.maximum(1.0, np.abs(logits[rows]).max(axis=1))
+    return int((~tied).sum()), int(tied.sum())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("policy", help="the .onnx or .safetensors file")
+    parser.add_argument("expected", help="the JSON file of observations and expected outputs")
+    parser.add_argument("--tolerance", type=float, default=1e-5, help="largest difference (default 1e-5)")
+    args = parser.parse_args()
+
+    try:
+        with open(args.expected, encoding="utf-8") as file:
+            expected = json.load(file)
+        observations = np.asarray(expected.pop("observations"), dtype=np.float32)
+        run = run_safetensors if args.policy.endswith(".safetensors") else run_onnx
+        found = run(args.policy, observations)
+        if set(found) != set(expected):
+            raise ValueError(f"it has outputs {sorted(found)}, and {sorted(expected)} are expected")
+        logits = np.asarray(expected.get("logits", []), dtype=np.float64)
+        failed, report = False, []
+        for name, values in expected.items():
+            if name == "actions" and "logits" in expected:
+                wrong, tied = check_choices(found[name], np.asarray(values), logits, args.tolerance)
+                failed |= wrong > 0
+                report.append(f"actions differ in {wrong}" + (f" (and {tied} ties)" if tied else ""))
+            else:
+                error = worst(found[name], np.asarray(values, dtype=np.float64))
+                failed |= not error <= args.tolerance
+                report.append(f"{name} within {error:.1e}")
+    except Exception as error:  # whatever is wrong with the files, the caller needs its text and status 2
+        print(f"{args.policy}: {error}", file=sys.stderr)
+        return 2
+    verdict = "FAILED" if failed else "ok"
+    print(f"{args.policy}: {verdict}: {len(observations)} observations, " + ", ".join(report))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,392 @@
+// The loss of PPO or A2C and its gradient with respect to the network's outputs, one invocation a row. loss_metrics.wgsl and
+// log_std_gradient.wgsl finish what is summed over rows.
+// Mirror: crates/kernels/src/actor_critic_loss/mod.rs and crates/kernels/src/distribution.
+// #include "grid.wgsl"
+// #include "metrics_sum.wgsl"
+
+struct Shape {
+    agents: u32,
+    rows: u32,
+    width: u32,
+    logits: u32,
+    values_at: u32,
+    value_heads: u32,
+    features: u32,
+    /// Numbers in an action row.
+    action_width: u32,
+    continuous: u32,
+    dual: u32,
+    squash: u32,
+    /// Whether d_trunk is wanted.
+    trunk: u32,
+}
+
+struct Params {
+    objective: u32,
+    clip: f32,
+    value_clip: f32,
+    value_coef: f32,
+    entropy_coef: f32,
+    kappa: f32,
+    sum_decay: f32,
+    padding: f32,
+}
+
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> params: array<Params>;             // [A]
+@group(0) @binding(2) var<storage, read> nvec: array<u32>;                  // [action width], categorical only
+@group(0) @binding(3) var<storage, read> outputs: array<f32>;               // [A, R, W]
+@group(0) @binding(4) var<storage, read> log_std: array<f32>;               // [A, dims] or [A, features, dims]
+@group(0) @binding(5) var<storage, read> actions: array<f32>;               // [A, R, action width]
+@group(0) @binding(6) var<storage, read> log_probs: array<f32>;             // [A, R]
+@group(0) @binding(7) var<storage, read> advantages: array<f32>;            // [A, R]
+@group(0) @binding(8) var<storage, read> returns: array<f32>;               // [A, R, K]
+@group(0) @binding(9) var<storage, read> values: array<f32>;                // [A, R, K]
+@group(0) @binding(10) var<storage, read> mask: array<f32>;                 // [A, R]
+@group(0) @binding(11) var<storage, read> tone: array<f32>;                 // [A, R]
+@group(0) @binding(12) var<storage, read> inverse_temperature: array<f32>;  // [A, R]
+@group(0) @binding(13) var<storage, read> moments: array<f32>;              // [A, 4]
+@group(0) @binding(14) var<storage, read_write> d_outputs: array<f32>;      // [A, R, W]
+@group(0) @binding(15) var<storage, read_write> d_trunk: array<f32>;        // [A, R, W], or unused
+@group(0) @binding(16) var<storage, read_write> shares: array<f32>;         // [A, R, dims], continuous only
+@group(0) @binding(17) var<storage, read_write> partial: array<f32>;        // [A, workgroups, METRICS]
+
+const HALF_LOG_TAU: f32 = 0.9189385332;
+const LN_2: f32 = 0.6931471806;
+const PATHWAY_SCALE: f32 = 0.7071067812;
+const LOG_RATIO_LIMIT: f32 = 20.0;
+const POLICY_GRADIENT: u32 = 1u;
+
+/// What every step on a row needs.
+struct Row {
+    row: u32,
+    agent: u32,
+    /// The first number of its output row.
+    at: u32,
+    /// The net logits are gains.x g - gains.y n.
+    gains: vec2<f32>,
+    /// Weights of the policy's gradient in g and n.
+    weights: vec2<f32>,
+    inverse_count: f32,
+    /// dL / d log pi and dL / dH.
+    pull: vec2<f32>,
+}
+
+struct Density {
+    log_prob: f32,
+    entropy: f32,
+}
+
+/// A softmax's maximum, the logarithm of its sum, and its entropy.
+struct Softmax {
+    maximum: f32,
+    log_sum: f32,
+    entropy: f32,
+}
+
+fn net(row: Row, k: u32) -> f32 {
+    var l = row.gains.x * outputs[row.at + k];
+    if shape.dual != 0u {
+        l -= row.gains.y * outputs[row.at + shape.logits + k];
+    }
+    return l;
+}
+
+/// -log |d tanh(u) / du|
+fn squash_correction(u: f32) -> f32 {
+    let softplus = max(-2.0 * u, 0.0) + log(1.0 + exp(-2.0 * abs(u)));
+    return -2.0 * (LN_2 - u - softplus);
+}
+
+fn softmax(row: Row, first: u32, n: u32) -> Softmax {
+    var s = Softmax(net(row, first), 0.0, 0.0);
+    for (var k = 1u; k < n; k++) {
+        s.maximum = max(s.maximum, net(row, first + k));
+    }
+    var sum = 0.0;
+    var weighted = 0.0;
+    for (var k = 0u; k < n; k++) {
+        let l = net(row, first + k) - s.maximum;
+        let e = exp(l);
+        sum += e;
+        // An option that cannot be taken adds 0 ln 0 = 0.
+        if e > 0.0 {
+            weighted += e * l;
+        }
+    }
+    s.log_sum = log(sum);
+    s.entropy = s.log_sum - weighted / sum;
+    return s;
+}
+
+/// The option that an action names; the last one where it names none.
+fn option(action: f32, n: u32) -> u32 {
+    return min(u32(max(action, 0.0)), n - 1u);
+}
+
+fn categorical(row: Row) -> Density {
+    var density = Density(0.0, 0.0);
+    var first = 0u;
+    for (var choice = 0u; choice < shape.action_width; choice++) {
+        let n = nvec[choice];
+        let s = softmax(row, first, n);
+        let taken = option(actions[row.row * shape.action_width + choice], n);
+        density.log_prob += net(row, first + taken) - s.maximum - s.log_sum;
+        density.entropy += s.entropy;
+        first += n;
+    }
+    return density;
+}
+
+fn categorical_gradient(row: Row) {
+    var first = 0u;
+    for (var choice = 0u; choice < shape.action_width; choice++) {
+        let n = nvec[choice];
+        let s = softmax(row, first, n);
+        let taken = option(actions[row.row * shape.action_width + choice], n);
+        for (var k = 0u; k < n; k++) {
+            let log_p = net(row, first + k) - s.maximum - s.log_sum;
+            let p = exp(log_p);
+            // d log pi(a) / dl_k = 1[k = a] - p_k
+            let j = row.pull.x * (select(0.0, 1.0, k == taken) - p);
+            // dH / dl_k = -p_k (log p_k + H)
+            var j_h = -row.pull.y * p;
+            if p > 0.0 {
+                j_h *= log_p + s.entropy;
+            }
+            route(row, first + k, j, j_h);
+        }
+        first += n;
+    }
+}
+
+/// sigma_d^2 of a row.
+fn variance(row: Row, d: u32) -> f32 {
+    let dims = shape.action_width;
+    if shape.features == 0u {
+        return exp(2.0 * clamp(log_std[row.agent * dims + d], -20.0, 2.0));
+    }
+    var sum = 1e-6;
+    let features = row.at + shape.values_at + shape.value_heads;
+    for (var h = 0u; h < shape.features; h++) {
+        let feature = outputs[features + h];
+        // sigma_d^2 = sum_h features_h^2 exp(2 log_std[h][d]) + 1e-6
+        sum += feature * feature * exp(2.0 * clamp(log_std[(row.agent * shape.features + h) * dims + d], -20.0, 2.0));
+    }
+    return sum;
+}
+
+/// Leaves the variances in `shares`, where `gaussian_gradient` finds them.
+fn gaussian(row: Row) -> Density {
+    let dims = shape.action_width;
+    var density = Density(0.0, 0.0);
+    for (var d = 0u; d < dims; d++) {
+        let u = actions[row.row * dims + d];
+        let off = u - net(row, d);
+        let square = variance(row, d);
+        let log_sigma = 0.5 * log(square);
+        shares[row.row * dims + d] = square;
+        // log N(u) = -1/2 (u - mu)^2 / sigma^2 - log sigma - 1/2 ln(2 pi)
+        density.log_prob -= 0.5 * off * off / square + log_sigma + HALF_LOG_TAU;
+        if shape.squash != 0u {
+            density.log_prob += squash_correction(u);
+        }
+        density.entropy += log_sigma + HALF_LOG_TAU + 0.5;
+    }
+    return density;
+}
+
+fn gaussian_gradient(row: Row) {
+    let dims = shape.action_width;
+    for (var d = 0u; d < dims; d++) {
+        let at = row.row * dims + d;
+        let off = actions[at] - net(row, d);
+        let square = shares[at];
+        // d log N / d log sigma = (u - mu)^2 / sigma^2 - 1 and dH / d log sigma = 1
+        let share = row.pull.x * (off * off / square - 1.0) + row.pull.y;
+        shares[at] = select(share / square, share, shape.features == 0u);
+        // d log N / dmu = (u - mu) / sigma^2
+        route(row, d, row.pull.x * off / square, 0.0);
+    }
+}
+
+/// Writes the gradient of column k of both pathways, from the policy's gradient J and the entropy's J_H.
+fn route(row: Row, k: u32, j: f32, j_h: f32) {
+    let g_at = row.at + k;
+    let n_at = g_at + shape.logits;
+    var d_g = row.gains.x * (row.weights.x * j + j_h);
+    var trunk_g = row.gains.x * (j + j_h);
+    if shape.dual != 0u {
+        // d/dg and d/dn of 1/2 lambda_u mean |g + n|^2
+        let sum_mode = params[row.agent].sum_decay * row.inverse_count * (outputs[g_at] + outputs[n_at]);
+        d_g += sum_mode;
+        trunk_g += sum_mode;
+        d_outputs[n_at] = -row.gains.y * (row.weights.y * j + j_h) + sum_mode;
+        if shape.trunk != 0u {
+            d_trunk[n_at] = -row.gains.y * (j + j_h) + sum_mode;
+        }
+    }
+    d_outputs[g_at] = d_g;
+    if shape.trunk != 0u {
+        d_trunk[g_at] = trunk_g;
+    }
+}
+
+/// Writes a column that is the same in both outputs.
+fn write(at: u32, number: f32) {
+    d_outputs[at] = number;
+    if shape.trunk != 0u {
+        d_trunk[at] = number;
+    }
+}
+
+/// Writes the gradient of the values; the loss before its weight.
+fn value_loss(row: Row) -> f32 {
+    let p = params[row.agent];
+    var sum = 0.0;
+    for (var k = 0u; k < shape.value_heads; k++) {
+        let at = row.at + shape.values_at + k;
+        let old = values[row.row * shape.value_heads + k];
+        let wanted = returns[row.row * shape.value_heads + k];
+        let error = outputs[at] - wanted;
+        var loss = 0.5 * error * error;
+        var slope = error;
+        let change = outputs[at] - old;
+        if p.value_clip > 0.0 && abs(change) > p.value_clip {
+            let clipped_error = old + clamp(change, -p.value_clip, p.value_clip) - wanted;
+            let clipped = 0.5 * clipped_error * clipped_error;
+            // The clipped value does not depend on V.
+            if clipped > loss {
+                loss = clipped;
+                slope = 0.0;
+            }
+        }
+        write(at, p.value_coef * row.inverse_count * slope);
+        sum += loss;
+    }
+    return sum;
+}
+
+fn pathway_metrics(row: Row, local: u32) {
+    let scale = 1.0 / f32(max(shape.logits, 1u));
+    for (var k = 0u; k < shape.logits; k++) {
+        let g = outputs[row.at + k];
+        metric_sums[local][6] += scale * g;
+        metric_sums[local][7] += scale * g * g;
+        if shape.dual != 0u {
+            let n = outputs[row.at + shape.logits + k];
+            metric_sums[local][8] += scale * n;
+            metric_sums[local][9] += scale * n * n;
+            metric_sums[local][10] += (g + n) * (g + n);
+        }
+    }
+}
+
+/// A row that does not count.
+fn skip(row: Row) {
+    for (var k = 0u; k < shape.width; k++) {
+        write(row.at + k, 0.0);
+    }
+    if shape.continuous != 0u {
+        for (var d = 0u; d < shape.action_width; d++) {
+            shares[row.row * shape.action_width + d] = 0.0;
+        }
+    }
+}
+
+fn take(start: Row, local: u32) {
+    var row = start;
+    let p = params[row.agent];
+    let count = moments[4u * row.agent];
+    row.inverse_count = select(0.0, 1.0 / max(count, 1.0), count > 0.0);
+
+    // l = c beta [(1 + rho) g - (1 - rho) n], or beta g
+    let beta = select(inverse_temperature[row.row], 1.0, shape.continuous != 0u);
+    row.gains = vec2<f32>(beta, 0.0);
+    if shape.dual != 0u {
+        let rho = tone[row.row];
+        row.gains = PATHWAY_SCALE * beta * vec2<f32>(1.0 + rho, 1.0 - rho);
+    }
+    var density: Density;
+    if shape.continuous != 0u {
+        density = gaussian(row);
+    } else {
+        density = categorical(row);
+    }
+
+    let raw_advantage = advantages[row.row];
+    let advantage = (raw_advantage - moments[4u * row.agent + 1u]) * moments[4u * row.agent + 2u];
+    let raw = density.log_prob - log_probs[row.row];
+    let log_ratio = clamp(raw, -LOG_RATIO_LIMIT, LOG_RATIO_LIMIT);
+    let ratio = exp(log_ratio);
+    var loss = -advantage * density.log_prob;
+    var slope = -advantage;
+    if p.objective != POLICY_GRADIENT {
+        let free = -advantage * ratio;
+        let clipped = -advantage * clamp(ratio, 1.0 - p.clip, 1.0 + p.clip);
+        loss = max(free, clipped);
+        slope = free;
+        // The gradient flows through the ratio where that is the greater of the two, or inside the range, where they are equal.
+        if free < clipped || abs(raw) > LOG_RATIO_LIMIT {
+            slope = 0.0;
+        }
+    }
+    row.pull = row.inverse_count * vec2<f32>(slope, -p.entropy_coef);
+    row.weights = vec2<f32>(1.0, 1.0);
+    if shape.dual != 0u {
+        // w_G = 1 + kappa and w_N = 1 - kappa if A_hat > 0, the opposite otherwise
+        let kappa = select(-p.kappa, p.kappa, advantage > 0.0);
+        row.weights = vec2<f32>(1.0 + kappa, 1.0 - kappa);
+    }
+    if shape.continuous != 0u {
+        gaussian_gradient(row);
+    } else {
+        categorical_gradient(row);
+    }
+
+    let moved = abs(ratio - 1.0);
+    metric_sums[local][0] = loss;
+    metric_sums[local][1] = value_loss(row);
+    metric_sums[local][2] = density.entropy;
+    metric_sums[local][3] = (ratio - 1.0) - log_ratio;
+    metric_sums[local][4] = select(0.0, 1.0, moved > p.clip);
+    metric_sums[local][5] = select(0.0, 1.0, raw_advantage > 0.0);
+    metric_sums[local][11] = moved;
+    pathway_metrics(row, local);
+    for (var h = 0u; h < shape.features; h++) {
+        write(row.at + shape.values_at + shape.value_heads + h, 0.0);
+    }
+}
+
+@compute @workgroup_size(256)
+fn actor_critic_loss(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let flat = flat_group(group, groups);
+    let parts = (shape.rows + 255u) / 256u;
+    let agent = flat / parts;
+    if agent >= shape.agents {
+        return;
+    }
+    for (var m = 0u; m < METRICS; m++) {
+        metric_sums[local][m] = 0.0;
+    }
+    let r = (flat % parts) * 256u + local;
+    if r < shape.rows {
+        var row: Row;
+        row.row = agent * shape.rows + r;
+        row.agent = agent;
+        row.at = row.row * shape.width;
+        if mask[row.row] != 0.0 {
+            take(row, local);
+        } else {
+            skip(row);
+        }
+    }
+    sum_metrics_of_group(local);
+    if local < METRICS {
+        partial[flat * METRICS + local] = metric_sums[0][local];
+    }
+}

@@ -1,0 +1,60 @@
+// Count, mean and 1 / (std + 1e-8) of each agent's advantages, one workgroup an agent, in two passes.
+// Mirror: crates/kernels/src/advantage_moments.rs.
+// #include "grid.wgsl"
+// #include "sum.wgsl"
+
+struct Shape {
+    agents: u32,
+    rows: u32,
+    normalize: u32,
+    padding: u32,
+}
+
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> advantages: array<f32>;    // [A, R]
+@group(0) @binding(2) var<storage, read> mask: array<f32>;          // [A, R]
+@group(0) @binding(3) var<storage, read_write> moments: array<f32>; // [A, 4]
+
+@compute @workgroup_size(256)
+fn advantage_moments(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let agent = flat_group(group, groups);
+    if agent >= shape.agents {
+        return;
+    }
+    let first = agent * shape.rows;
+    var counted = 0.0;
+    var total = 0.0;
+    for (var r = local; r < shape.rows; r += 256u) {
+        if mask[first + r] != 0.0 {
+            counted += 1.0;
+            total += advantages[first + r];
+        }
+    }
+    let count = sum_of_group(local, counted);
+    let mean = sum_of_group(local, total) / max(count, 1.0);
+
+    var squared = 0.0;
+    for (var r = local; r < shape.rows; r += 256u) {
+        if mask[first + r] != 0.0 {
+            let off = advantages[first + r] - mean;
+            squared += off * off;
+        }
+    }
+    let squares = sum_of_group(local, squared);
+    if local != 0u {
+        return;
+    }
+    let at = 4u * agent;
+    moments[at] = count;
+    moments[at + 1u] = 0.0;
+    moments[at + 2u] = 1.0;
+    moments[at + 3u] = 0.0;
+    if shape.normalize != 0u && count >= 2.0 {
+        moments[at + 1u] = mean;
+        moments[at + 2u] = 1.0 / (sqrt(squares / (count - 1.0)) + 1e-8);
+    }
+}
