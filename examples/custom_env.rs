@@ -2,7 +2,11 @@
 //!
 //!     cargo run --release --example custom_env
 
-use striatum::envs::{Batch, Env, EnvError, Space, Step, StepBuffers, Stream, VecEnv};
+use striatum::agent::PpoSettings;
+use striatum::envs::{Env, EnvError, Space, Step, Stream};
+use striatum::train::TrainError;
+use striatum::train::config::Config;
+use striatum::train_task;
 
 /// Position, velocity and target, each in -2..2; the action is a force in -1..1.
 #[derive(Default)]
@@ -42,32 +46,16 @@ impl Env for Reach {
     }
 }
 
-fn main() -> Result<(), EnvError> {
-    const N: usize = 16;
-    let mut batch = Batch::new(N, Reach::default)?;
-    let (mut observations, mut final_observations) = ([0.0; 3 * N], [0.0; 3 * N]);
-    let (mut rewards, mut terminated, mut truncated) = ([0.0; N], [0.0; N], [0.0; N]);
-    batch.reset(1, &mut observations)?;
-    let (mut returns, mut finished) = ([0.0_f32; N], Vec::new());
-    for _ in 0..1000 {
-        // A spring with a damper, until a trained agent takes its place.
-        let actions: Vec<f32> = observations.chunks(3).map(|o| 0.5 * (o[2] - o[0]) - o[1]).collect();
-        let out = StepBuffers {
-            observations: &mut observations,
-            rewards: &mut rewards,
-            terminated: &mut terminated,
-            truncated: &mut truncated,
-            final_observations: &mut final_observations,
-        };
-        batch.step(&actions, out)?;
-        for i in 0..N {
-            returns[i] += rewards[i];
-            if terminated[i] + truncated[i] > 0.0 {
-                finished.push(std::mem::take(&mut returns[i]));
-            }
-        }
-    }
-    let mean = finished.iter().sum::<f32>() / finished.len().max(1) as f32;
-    println!("{} episodes, mean return {mean:.2}", finished.len());
+fn main() -> Result<(), TrainError> {
+    let config = Config {
+        task: "Reach".to_owned(),
+        total_steps: 60_000,
+        num_envs: 16,
+        ppo: PpoSettings { num_steps: 64, epochs: 10, learning_rate: 1e-3, entropy_coef: 0.0, ..Default::default() },
+        ..Default::default()
+    };
+    let out = std::env::temp_dir().join(format!("striatum-reach-{}", std::process::id()));
+    let summary = train_task(config, Reach::default, &out)?;
+    println!("return {:.2}, run folder {}", summary.best_return.unwrap_or(f64::NAN), summary.run.display());
     Ok(())
 }

@@ -24,7 +24,7 @@ pub(crate) fn assert_lengths(agents: usize, advantages: usize, mask: usize, out:
 
 pub(crate) fn mirror(agents: usize, normalize: bool, advantages: &[f32], mask: &[f32], out: &mut [f32]) {
     assert_lengths(agents, advantages.len(), mask.len(), out.len());
-    let rows = if agents == 0 { 0 } else { advantages.len() / agents };
+    let rows = advantages.len().checked_div(agents).unwrap_or(0);
     for (agent, out) in out.chunks_exact_mut(4).take(agents).enumerate() {
         let range = agent * rows..(agent + 1) * rows;
         let (advantages, mask) = (&advantages[range.clone()], &mask[range]);

@@ -18,7 +18,7 @@ impl<B> OptimizerArgs<'_, B> {
                 .all(|buffer| len(buffer) >= total)
             && len(self.grad_norm) >= self.agents;
         assert!(long_enough, "optimizer_step: a buffer is too short for {total} gradients");
-        if self.agents == 0 { 0 } else { total / self.agents }
+        total.checked_div(self.agents).unwrap_or(0)
     }
 }
 

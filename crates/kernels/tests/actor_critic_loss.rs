@@ -1,6 +1,6 @@
 //! The loss on the CPU: numbers worked by hand, the textbook loss in float64, and identities of the two pathways.
 
-#[path = "common/loss.rs"]
+#[path = "common/loss/mod.rs"]
 mod loss;
 
 use loss::{Case, agrees, cases, layout, metrics, near, params, policies};

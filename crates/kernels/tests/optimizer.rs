@@ -40,7 +40,8 @@ fn rms_prop_worked_by_hand() {
     //   step 1: v = 0.25 * 4 = 1:            w = 1 - 0.1 * 2 / (1 + 1) = 0.9
     //   step 2: v = 0.75 * 1 + 0.25 * 4 = 1.75: w = 0.9 - 0.1 * 2 / (1.3228757 + 1) = 0.8138998
     let mut state = State::new(1, vec![1.0]);
-    let params = OptimizerParams { learning_rate: 0.1, beta2: 0.75, epsilon: 1.0, max_grad_norm: f32::INFINITY, ..rms_prop() };
+    let params =
+        OptimizerParams { learning_rate: 0.1, beta2: 0.75, epsilon: 1.0, max_grad_norm: f32::INFINITY, ..rms_prop() };
     for expected in [0.9, 0.813_899_8] {
         state.step(&Cpu::new(), &[params], &[2.0]);
         assert!((state.weights[0] - expected).abs() < 1e-6, "{} is not {expected}", state.weights[0]);
@@ -52,8 +53,7 @@ fn rms_prop_worked_by_hand() {
 fn the_gradient_is_clipped_by_its_global_norm() {
     // Norm of (3, 4) is 5; clipped to 1 it is (0.6, 0.8), and with v = g^2 (alpha 0) every weight moves by lr * g / (|g| + 1).
     let mut state = State::new(1, vec![0.0, 0.0]);
-    let params =
-        OptimizerParams { learning_rate: 1.0, beta2: 0.0, epsilon: 1.0, max_grad_norm: 1.0, ..rms_prop() };
+    let params = OptimizerParams { learning_rate: 1.0, beta2: 0.0, epsilon: 1.0, max_grad_norm: 1.0, ..rms_prop() };
     state.step(&Cpu::new(), &[params], &[3.0, 4.0]);
     assert_eq!(state.grad_norm, [5.0]);
     let expected = [-0.6 / 1.6, -0.8 / 1.8];

@@ -1,6 +1,6 @@
 //! Sampling on the CPU: the first ratio, frequencies and moments, and what the environment gets.
 
-#[path = "common/loss.rs"]
+#[path = "common/loss/mod.rs"]
 mod loss;
 
 use loss::{Case, layout, metrics, params, policies};
@@ -129,8 +129,7 @@ fn moments(layout: &HeadLayout, row: &[f32], log_std: &[f32], matrix: bool) -> (
     let (n, dims) = (40_000, layout.policy.action_width());
     let outputs: Vec<f32> = row.iter().copied().cycle().take(n * row.len()).collect();
     let mut stream = Stream::new(4, Purpose::Exploration, 0, 0);
-    let exploration: Vec<f32> =
-        (0..if matrix { n * log_std.len() } else { 0 }).map(|_| stream.normal()).collect();
+    let exploration: Vec<f32> = (0..if matrix { n * log_std.len() } else { 0 }).map(|_| stream.normal()).collect();
     let noise = match matrix {
         true => Noise::Matrix { exploration: &exploration },
         false => Noise::Counted { seed: 4, step: 0, first_lane: 0 },

@@ -21,7 +21,9 @@ pub struct Cli {
 pub enum Command {
     /// Train an agent on a task
     #[command(after_help = "Examples:\n  striatum train CartPole-v1\n  \
-        striatum train Pendulum-v1 --seed 3 --out runs/pendulum --set ppo.learning_rate=1e-3")]
+        striatum train Pendulum-v1 --seed 3 --out runs/pendulum --set ppo.learning_rate=1e-3\n\n\
+        Ctrl-C ends the run in order, after the current iteration: it is saved, `striatum resume` continues it, and the exit \
+        code is 0.")]
     Train(TrainArgs),
     /// Play episodes with a trained agent
     #[command(after_help = "Example:\n  striatum eval runs/CartPole-v1/ppo-seed0 --episodes 100")]
@@ -74,13 +76,13 @@ pub struct SettingArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
     /// Seed of everything random
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
     /// Environment steps of the run, all environments together
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub total_steps: Option<u64>,
     /// Environments that are stepped together
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub num_envs: Option<u64>,
     /// End the run once the task counts as solved
     #[arg(long)]
@@ -137,7 +139,7 @@ pub struct ResumeArgs {
     /// The run folder
     pub run: PathBuf,
     /// A new total of environment steps, to extend the run
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
     pub total_steps: Option<u64>,
     /// Where to train: auto, cpu, gpu or gpu:N [default: as before]
     #[arg(long)]
@@ -198,6 +200,9 @@ pub struct ExportArgs {
     /// The file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+    /// Also write 1000 random observations with what the policy makes of them, as JSON, to check the export elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub samples: Option<PathBuf>,
 }
 
 /// An export format.

@@ -14,10 +14,19 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            commands::note(format_args!("error: {}", message(&error)));
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// The error and its causes, but for those that it quotes itself.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text {
+        text if text.is_empty() => cause,
+        text if text.contains(&cause) => text,
+        text => format!("{text}: {cause}"),
+    })
 }
 
 /// 2 is for what the user can mend, 1 for a device or an update that failed.

@@ -20,14 +20,22 @@ impl RunFolder {
     /// If it holds a run already, or cannot be written.
     pub fn create(path: &Path, config: &Config) -> Result<Self, TrainError> {
         let folder = Self { path: path.to_owned() };
-        if folder.config().exists() || folder.latest().exists() {
+        if folder.latest().exists() {
             return Err(folder.error(format!(
                 "holds a run already; `striatum resume {}` continues it, or give another `--out`",
                 path.display()
             )));
         }
+        if folder.config().exists() {
+            let reason = "holds a run already, with no checkpoint yet to resume from; give another `--out`, or remove the folder if \
+                          the run has ended";
+            return Err(folder.error(reason.to_owned()));
+        }
         fs::create_dir_all(folder.path.join("checkpoints")).map_err(|error| folder.unwritable(&error))?;
-        folder.write_config(config)?;
+        folder.write_config(config).inspect_err(|_| {
+            // Half a file would make the folder look like a run's.
+            let _ = fs::remove_file(folder.config());
+        })?;
         Ok(folder)
     }
 

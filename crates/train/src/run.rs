@@ -77,14 +77,14 @@ pub fn train(
     options: &RunOptions<'_>,
 ) -> Result<Summary, TrainError> {
     let (engine, info) = open_engine(&config, make_envs)?;
-    let folder = RunFolder::create(&options.out, &config)?;
     crate::with_learner!(engine, learner => {
         let trainer = Trainer::new(config, learner, make_envs)?;
+        let folder = RunFolder::create(&options.out, &trainer.config)?;
         Run::new(trainer, folder, info, options, false)?.run()
     })
 }
 
-/// Continues a run from its latest checkpoint; `total_steps` extends it.
+/// Continues a run from its latest checkpoint; a larger `total_steps` extends it. A run that is finished is left as it is.
 ///
 /// # Errors
 /// If the run cannot be read, or as [`train`].
@@ -96,10 +96,13 @@ pub fn resume(
 ) -> Result<Summary, TrainError> {
     let (engine, info) = open_engine(&config, make_envs)?;
     let folder = RunFolder::open(&options.out)?;
-    folder.write_config(&config)?;
     crate::with_learner!(engine, learner => {
         let mut trainer = Trainer::new(config, learner, make_envs)?;
         trainer.restore(checkpoint)?;
+        if is_done(&trainer) {
+            return Ok(summary(&trainer, &info, &folder));
+        }
+        folder.write_config(&trainer.config)?;
         Run::new(trainer, folder, info, options, true)?.run()
     })
 }
@@ -143,7 +146,7 @@ impl<'a, B: Backend> Run<'a, B> {
         self.start();
         let outcome = self.train();
         self.end(&outcome);
-        outcome.map(|()| self.summary())
+        outcome.map(|()| summary(&self.trainer, &self.info, &self.folder))
     }
 
     /// The training loop: collect and learn, report, evaluate, save, until done, solved or interrupted.
@@ -254,27 +257,32 @@ impl<'a, B: Backend> Run<'a, B> {
             reason: reason.to_owned(),
         });
     }
+}
 
-    fn summary(&self) -> Summary {
-        let (config, progress) = (&self.trainer.config, self.trainer.progress());
-        let wall_seconds = self.trainer.wall_seconds();
-        Summary {
-            task: config.task.clone(),
-            algo: config.algo_name(),
-            engine: self.info.engine,
-            device: self.info.device.clone(),
-            seed: config.seed,
-            steps: progress.steps,
-            episodes: self.trainer.collector.episodes.finished(),
-            episodic_return: self.trainer.collector.episodes.mean_return(),
-            best_return: progress.best_return,
-            steps_per_second: progress.steps as f64 / wall_seconds,
-            wall_seconds,
-            solved_at_steps: progress.solved_at_steps,
-            solved_at_seconds: progress.solved_at_seconds,
-            finished: self.trainer.is_finished() || self.solved_and_done(),
-            run: self.folder.path().to_owned(),
-        }
+/// Whether every step is done, or the run was to stop once solved and is.
+fn is_done<B: Backend>(trainer: &Trainer<B>) -> bool {
+    trainer.is_finished() || trainer.config.run.stop_at_threshold && trainer.is_solved()
+}
+
+fn summary<B: Backend>(trainer: &Trainer<B>, info: &EngineInfo, folder: &RunFolder) -> Summary {
+    let (config, progress) = (&trainer.config, trainer.progress());
+    let wall_seconds = trainer.wall_seconds();
+    Summary {
+        task: config.task.clone(),
+        algo: config.algo_name(),
+        engine: info.engine,
+        device: info.device.clone(),
+        seed: config.seed,
+        steps: progress.steps,
+        episodes: trainer.collector.episodes.finished(),
+        episodic_return: trainer.collector.episodes.mean_return(),
+        best_return: progress.best_return,
+        steps_per_second: progress.steps as f64 / wall_seconds,
+        wall_seconds,
+        solved_at_steps: progress.solved_at_steps,
+        solved_at_seconds: progress.solved_at_seconds,
+        finished: is_done(trainer),
+        run: folder.path().to_owned(),
     }
 }
 

@@ -83,7 +83,16 @@ impl SavedPolicy {
         Ok((evaluation, info))
     }
 
-    fn normalizer(&self, width: usize) -> Result<Option<RunningMoments>, TrainError> {
+    /// The checkpoint itself.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The normaliser of observations of `width` numbers, if the run had one.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks it.
+    pub fn normalizer(&self, width: usize) -> Result<Option<RunningMoments>, TrainError> {
         let on = self.config.normalize.observations;
         Ok(on.then(|| load_moments(&self.checkpoint, "normalizer", width)).transpose()?)
     }

@@ -46,7 +46,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn export(case: &Case, seed: u64) -> PolicyExport {
-    let mut stream = Stream::new(seed, Purpose::Initialisation, 0, 0);
+    let mut stream = Stream::new(seed, Purpose::Init, 0, 0);
     let spec = MlpSpec {
         inputs: INPUTS,
         hidden: case.hidden.to_vec(),
@@ -151,7 +151,10 @@ fn ties_go_to_the_first_and_real_actions_to_their_bounds() {
     let mut clipped = tiny(Policy::Gaussian { dims: 1, squash: false }, false, &[1.0, 0.0, 0.0, 0.0, 5.0]);
     (clipped.action_low, clipped.action_high) = (vec![-1.0], vec![3.0]);
     let result = clipped.evaluate(&[-9.0, 2.0, 9.0]).unwrap();
-    assert_eq!((result.actions, result.net, result.log_std), (vec![-1.0, 2.0, 3.0], vec![-9.0, 2.0, 9.0], vec![2.0; 3]));
+    assert_eq!(
+        (result.actions, result.net, result.log_std),
+        (vec![-1.0, 2.0, 3.0], vec![-9.0, 2.0, 9.0], vec![2.0; 3])
+    );
     // Squashed: tanh(0) = 0 is the middle of -1..3.
     clipped.spec.head.policy = Policy::Gaussian { dims: 1, squash: true };
     assert_eq!(clipped.evaluate(&[0.0, 99.0, -99.0]).unwrap().actions, [1.0, 3.0, -1.0]);

@@ -7,13 +7,16 @@ use striatum_train::plot::{DEFAULT_METRIC, PlotError, PlotOptions, plot};
 fn run(folder: &Path, name: &str, algo: &str, seed: u32, top: f64) -> PathBuf {
     let path = folder.join(name);
     std::fs::create_dir_all(&path).unwrap();
-    let mut text = format!("{{\"event\":\"start\",\"step\":0,\"task\":\"CartPole-v1\",\"algo\":\"{algo}\",\"seed\":{seed}}}\n");
+    let mut text =
+        format!("{{\"event\":\"start\",\"step\":0,\"task\":\"CartPole-v1\",\"algo\":\"{algo}\",\"seed\":{seed}}}\n");
     for i in 0..100_u32 {
         let step = 2048 * (i + 1);
         let wobble = f64::from(i * (7 + seed) % 13) * 2.0;
         let value = top * (1.0 - (-f64::from(i) / (18.0 + f64::from(seed))).exp()) + wobble;
         let mean = if i == 0 { "null".to_owned() } else { value.to_string() };
-        text += &format!("{{\"event\":\"iteration\",\"step\":{step},\"losses/entropy\":0.5,\"charts/episodic_return\":{mean}}}\n");
+        text += &format!(
+            "{{\"event\":\"iteration\",\"step\":{step},\"losses/entropy\":0.5,\"charts/episodic_return\":{mean}}}\n"
+        );
     }
     // The run is still being written to.
     std::fs::write(path.join("metrics.jsonl"), text + "{\"event\":\"iter").unwrap();
@@ -47,7 +50,7 @@ fn an_svg_has_labels_curves_and_bands() {
 }
 
 #[test]
-fn a_png_has_both_colours_on_white() {
+fn a_png_has_the_size_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("curves.PNG");
     plot(&runs(folder.path()), DEFAULT_METRIC, &out, &PlotOptions { width: 640, height: 400, title: None }).unwrap();
@@ -96,9 +99,11 @@ fn errors_name_the_run_and_the_fix() {
 
     let young = folder.path().join("young");
     std::fs::create_dir(&young).unwrap();
-    std::fs::write(young.join("metrics.jsonl"), "{\"event\":\"start\",\"step\":0,\"seed\":1,\"wall_seconds\":0.0}\n").unwrap();
+    std::fs::write(young.join("metrics.jsonl"), "{\"event\":\"start\",\"step\":0,\"seed\":1,\"wall_seconds\":0.0}\n")
+        .unwrap();
     assert!(matches!(fails(std::slice::from_ref(&young), "losses/entropy", &svg), PlotError::NoData { .. }));
-    std::fs::write(young.join("metrics.jsonl"), "{\"event\":\"iteration\",\"step\":9,\"losses/entropy\":null}\n").unwrap();
+    std::fs::write(young.join("metrics.jsonl"), "{\"event\":\"iteration\",\"step\":9,\"losses/entropy\":null}\n")
+        .unwrap();
     assert!(matches!(fails(std::slice::from_ref(&young), "losses/entropy", &svg), PlotError::NoValues { .. }));
     assert!(matches!(fails(&[young], DEFAULT_METRIC, &svg), PlotError::NoValues { .. }));
     assert!(!svg.exists());

@@ -64,7 +64,10 @@ fn jsonl_has_one_object_an_event_at_once() {
     let lines = lines(&path);
     let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["start", "iteration", "iteration", "evaluation", "saved"]);
-    assert_eq!((&lines[0]["task"], &lines[0]["algo"], &lines[0]["seed"]), (&"CartPole-v1".into(), &"ppo".into(), &3.into()));
+    assert_eq!(
+        (&lines[0]["task"], &lines[0]["algo"], &lines[0]["seed"]),
+        (&"CartPole-v1".into(), &"ppo".into(), &3.into())
+    );
     assert!(lines[1].get("charts/episodic_return").is_none() && lines[1]["losses/value_loss"].is_null());
     assert_eq!((&lines[2]["step"], &lines[2]["charts/episodic_return"]), (&200.into(), &21.5.into()));
     assert_eq!((&lines[2]["charts/SPS"], &lines[2]["losses/entropy"]), (&12_345.0.into(), &0.5.into()));
@@ -86,7 +89,9 @@ fn a_resumed_jsonl_repeats_no_step() {
     for event in [start(200), iteration(300, None), end(300)] {
         jsonl.on(&event).unwrap();
     }
-    let of = |event: &str| lines(&path).iter().filter(|l| l["event"] == event).map(|l| l["step"].as_u64().unwrap()).collect::<Vec<_>>();
+    let of = |event: &str| {
+        lines(&path).iter().filter(|l| l["event"] == event).map(|l| l["step"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
     assert_eq!(of("iteration"), [100, 200, 300]);
     assert_eq!((of("start"), of("end")), (vec![0, 200], vec![300]));
 }

@@ -102,12 +102,10 @@ pub fn worst<B: Backend>(backend: &B, kind: u32, agents: usize, parameters: usiz
     let mut note = |actual: f32, exact: f64| worst = worst.max((f64::from(actual) - exact).abs() / (1.0 + exact.abs()));
     for step in 1..=steps {
         let scale = if step % 2 == 0 { 1.0 } else { 1e-3 };
-        let gradients: Vec<f32> =
-            numbers(&mut stream, agents * parameters).into_iter().map(|g| g * scale).collect();
+        let gradients: Vec<f32> = numbers(&mut stream, agents * parameters).into_iter().map(|g| g * scale).collect();
         let base = if kind == 0 { adam(step) } else { rms_prop() };
         let rate = |agent: usize| base.learning_rate * (1.0 + agent as f32);
-        let params: Vec<_> =
-            (0..agents).map(|agent| OptimizerParams { learning_rate: rate(agent), ..base }).collect();
+        let params: Vec<_> = (0..agents).map(|agent| OptimizerParams { learning_rate: rate(agent), ..base }).collect();
         state.step(backend, &params, &gradients);
         for (agent, p) in params.iter().enumerate() {
             let own = agent * parameters..(agent + 1) * parameters;

@@ -1,5 +1,5 @@
-use crate::loss::{Case, agrees, cases, layout, params, policies};
 use crate::Test;
+use crate::loss::{Case, agrees, cases, layout, params, policies};
 use striatum_kernels::{Cpu, Gpu, LossParams, Objective};
 
 pub const TESTS: &[Test] = &[

@@ -4,7 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../common/loss.rs"]
+#[path = "../common/loss/mod.rs"]
 mod loss;
 #[path = "../common/optimizer.rs"]
 mod optimizer_state;
@@ -27,7 +27,16 @@ use striatum_kernels::{Gpu, KernelError};
 pub type Test = (&'static str, fn(&Gpu) -> Result<(), String>);
 
 /// The tests of each module.
-const TESTS: &[&[Test]] = &[gpu::TESTS, td_error::TESTS, gae::TESTS, gather::TESTS, philox::TESTS, advantage_moments::TESTS, actor_critic_loss::TESTS, optimizer::TESTS];
+const TESTS: &[&[Test]] = &[
+    gpu::TESTS,
+    td_error::TESTS,
+    gae::TESTS,
+    gather::TESTS,
+    philox::TESTS,
+    advantage_moments::TESTS,
+    actor_critic_loss::TESTS,
+    optimizer::TESTS,
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

@@ -2,10 +2,8 @@ use crate::Test;
 use crate::optimizer_state::{State, adam, rms_prop, worst};
 use striatum_kernels::Gpu;
 
-pub const TESTS: &[Test] = &[
-    ("optimizer_follows_float64", many_steps),
-    ("optimizer_refuses_what_is_not_finite", not_finite),
-];
+pub const TESTS: &[Test] =
+    &[("optimizer_follows_float64", many_steps), ("optimizer_refuses_what_is_not_finite", not_finite)];
 
 fn many_steps(gpu: &Gpu) -> Result<(), String> {
     for (agents, parameters) in [(1, 1), (3, 255), (2, 1025), (1, 200_001)] {

@@ -41,6 +41,11 @@ fn builtin(task: &str) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> 
     move |count| Ok(striatum_envs::make(task, count)?)
 }
 
+/// Writes a line to stderr, as far as anyone reads it.
+pub fn note(line: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Writes a line to stdout; a closed pipe is an error that `main` takes for success.
 fn say(line: impl std::fmt::Display) -> Result<()> {
     Ok(writeln!(io::stdout(), "{line}")?)

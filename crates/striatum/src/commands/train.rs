@@ -1,10 +1,11 @@
 //! `striatum train` and `striatum resume`.
 
-use super::{builtin, say, settings};
+use super::{builtin, note, say, settings};
 use crate::cli::{ReportArgs, ResumeArgs, TrainArgs};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use striatum_train::TrainError;
 use striatum_train::config::Config;
 use striatum_train::folder::RunFolder;
 use striatum_train::run::{self, RunOptions, Summary};
@@ -24,10 +25,23 @@ pub fn resume(args: &ResumeArgs) -> Result<()> {
     let (checkpoint, mut config) = folder.load(&folder.latest())?;
     config.total_steps = args.total_steps.unwrap_or(config.total_steps);
     config.device = args.device.unwrap_or(config.device);
+    let (steps, solved) = (checkpoint.counter("steps").map_err(TrainError::from)?, checkpoint.counters.contains_key("solved_at_steps"));
+    if args.total_steps.is_some_and(|total| total > steps) && solved {
+        // Whoever extends a solved run does not want it to end at once.
+        config.run.stop_at_threshold = false;
+    }
     let task = config.task.clone();
     let make_envs = builtin(&task);
     with_options(&args.report, args.run.clone(), |options| {
-        Ok(run::resume(config, &checkpoint, &make_envs, options)?)
+        let summary = run::resume(config, &checkpoint, &make_envs, options)?;
+        if summary.steps == steps && summary.finished && !options.quiet {
+            note(format_args!(
+                "nothing to do: the run is finished after {steps} steps; `striatum resume {} --total-steps {}` extends it",
+                summary.run.display(),
+                steps.saturating_mul(2)
+            ));
+        }
+        Ok(summary)
     })
 }
 
@@ -46,7 +60,7 @@ fn with_options(
     let options = RunOptions { out, stop_after: report.stop_after, interrupted: &INTERRUPTED, quiet: report.quiet };
     let summary = run(&options)?;
     if !summary.finished && !report.quiet {
-        eprintln!("stopped at step {}; `striatum resume {}` continues", summary.steps, summary.run.display());
+        note(format_args!("stopped at step {}; `striatum resume {}` continues", summary.steps, summary.run.display()));
     }
     if report.json {
         say(serde_json::to_string(&summary)?)?;

@@ -127,8 +127,7 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Checkpoint, Checkpoint
     let malformed = |name: &str| corrupted(format!("malformed `{name}` in its metadata"));
 
     let counters = serde_json::from_str(field("counters")?).map_err(|_| malformed("counters"))?;
-    let digits: BTreeMap<String, String> =
-        serde_json::from_str(field("numbers")?).map_err(|_| malformed("numbers"))?;
+    let digits: BTreeMap<String, String> = serde_json::from_str(field("numbers")?).map_err(|_| malformed("numbers"))?;
     let number = |(name, digits): (String, String)| {
         u64::from_str_radix(&digits, 16).map(|bits| (name, f64::from_bits(bits))).map_err(|_| malformed("numbers"))
     };

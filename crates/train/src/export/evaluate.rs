@@ -2,6 +2,7 @@
 
 use super::{ExportError, ObservationNormalizer, PolicyExport};
 use serde_json::{Value, json};
+use striatum_rng::{Purpose, Stream};
 use striatum_kernels::{Activation, LOG_STD_RANGE, Noise, Policy, environment_action, net_logits, policy_head};
 
 /// What a policy makes of R observations.
@@ -63,7 +64,8 @@ impl PolicyExport {
     pub fn expectations(&self, observations: &[f32]) -> Result<Value, ExportError> {
         let Evaluated { actions, net, log_std } = self.evaluate(observations)?;
         let policy = &self.spec.head.policy;
-        let rows = |values: &[f32], width: usize| values.chunks_exact(width.max(1)).map(<[f32]>::to_vec).collect::<Vec<_>>();
+        let rows =
+            |values: &[f32], width: usize| values.chunks_exact(width.max(1)).map(<[f32]>::to_vec).collect::<Vec<_>>();
         let observations = rows(observations, self.spec.inputs);
         let net = rows(&net, policy.logits());
         Ok(match policy {
@@ -82,6 +84,23 @@ impl PolicyExport {
                 "log_std": rows(&log_std, *dims),
             }),
         })
+    }
+
+    /// `count` observations, `[count, inputs]`: normal around the normaliser's mean with twice its deviation, or around 0 with
+    /// deviation 2. The same every time.
+    pub fn random_observations(&self, count: usize) -> Vec<f32> {
+        let mut stream = Stream::new(0, Purpose::User, 0, 0);
+        let inputs = self.spec.inputs;
+        let column = |i: usize| match &self.observation_normalizer {
+            Some(ObservationNormalizer { mean, std, .. }) => (mean[i], std[i]),
+            None => (0.0, 1.0),
+        };
+        (0..count * inputs)
+            .map(|i| {
+                let (mean, std) = column(i % inputs);
+                (mean + 2.0 * std * f64::from(stream.normal())) as f32
+            })
+            .collect()
     }
 
     fn normalized(&self, observation: &[f32]) -> Vec<f32> {

@@ -201,7 +201,11 @@ impl Builder {
         let clamped: Vec<f32> = own.map_or(&[][..], |(_, values)| values).iter().map(|l| l.clamp(low, high)).collect();
         if let Policy::StateDependent { dims, features: width, .. } = export.spec.head.policy {
             // log sigma_d = 1/2 log(sum_h features_h^2 exp(2 log_std[h][d]) + 1e-6)
-            self.floats("log_std.squares", &[width, dims], &clamped.iter().map(|l| (2.0 * l).exp()).collect::<Vec<_>>());
+            self.floats(
+                "log_std.squares",
+                &[width, dims],
+                &clamped.iter().map(|l| (2.0 * l).exp()).collect::<Vec<_>>(),
+            );
             self.scalar("log_std.floor", 1e-6);
             self.scalar("log_std.half", 0.5);
             let squares = self.op("Mul", &[features, features], "features.squares");
@@ -235,5 +239,55 @@ impl Builder {
         let low = self.op("Mul", &["action.low", &low_share], "action.low_part");
         let high = self.op("Mul", &["action.high", &high_share], "action.high_part");
         self.op("Add", &[&low, &high], "actions");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use striatum_kernels::{HeadLayout, MlpSpec};
+
+    fn export(policy: Policy, dual: bool) -> PolicyExport {
+        let dims = if policy.is_continuous() { policy.action_width() } else { 0 };
+        let head = HeadLayout { policy, dual, value_heads: 1 };
+        let spec = MlpSpec { inputs: 2, hidden: vec![4, 3], activation: Activation::Silu, shared_trunk: false, head };
+        PolicyExport {
+            task: "Test-v0".into(),
+            params: vec![0.1; spec.param_count()],
+            spec,
+            observation_normalizer: Some(ObservationNormalizer { mean: vec![0.1; 2], std: vec![1.0; 2], clip: 5.0 }),
+            action_low: vec![-1.0; dims],
+            action_high: vec![1.0; dims],
+            tone: 0.0,
+            inverse_temperature: 1.0,
+        }
+    }
+
+    #[test]
+    fn every_value_is_made_once_before_it_is_read_and_nothing_is_left_over() {
+        let policies = [
+            Policy::Categorical { nvec: vec![3] },
+            Policy::Categorical { nvec: vec![2, 3] },
+            Policy::Gaussian { dims: 2, squash: true },
+            Policy::StateDependent { dims: 2, features: 3, squash: false },
+        ];
+        for (policy, dual) in policies.into_iter().flat_map(|policy| [(policy.clone(), true), (policy, false)]) {
+            let model = Model::decode(encode(&export(policy.clone(), dual)).as_slice()).unwrap();
+            assert_eq!((model.ir_version, model.opset_import[0].version), (8, 17));
+            let graph = model.graph.unwrap();
+            let mut known: HashSet<String> = HashSet::from(["observations".to_owned()]);
+            assert!(graph.initializer.iter().all(|constant| known.insert(constant.name.clone())), "{policy:?}");
+            let mut read = HashSet::new();
+            for node in &graph.node {
+                for input in &node.input {
+                    assert!(known.contains(input), "{policy:?}: {} reads {input}", node.name);
+                    read.insert(input.clone());
+                }
+                assert!(node.output.iter().all(|output| known.insert(output.clone())), "{policy:?}: {}", node.name);
+            }
+            read.extend(graph.output.iter().map(|output| output.name.clone()));
+            assert_eq!(read, known, "{policy:?}");
+        }
     }
 }

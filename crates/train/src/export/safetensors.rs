@@ -63,7 +63,9 @@ fn steps(export: &PolicyExport) -> Vec<String> {
     let policy = &export.spec.head.policy;
     let mut steps = Vec::new();
     if export.observation_normalizer.is_some() {
-        steps.push("x = clip((observation - normalizer.mean) / normalizer.std, -observation_clip, observation_clip)".into());
+        steps.push(
+            "x = clip((observation - normalizer.mean) / normalizer.std, -observation_clip, observation_clip)".into(),
+        );
     } else {
         steps.push("x = observation".to_owned());
     }

@@ -59,8 +59,8 @@ pub(super) fn groups(runs: &[PathBuf], metric: &str) -> Result<Vec<Group>, PlotE
 
 fn read(path: &Path, metric: &str) -> Result<Run, PlotError> {
     let file = if path.is_dir() { path.join("metrics.jsonl") } else { path.to_owned() };
-    let text = std::fs::read_to_string(&file)
-        .map_err(|source| PlotError::NoSuchRun { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(&file).map_err(|source| PlotError::NoSuchRun { path: path.to_owned(), source })?;
     // A run that is under way may be in the middle of its last line.
     let lines: Vec<Map<String, Value>> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let word = |key: &str| lines.iter().find_map(|line| line.get(key)?.as_str());
@@ -92,7 +92,9 @@ fn nothing(path: PathBuf, metric: &str, lines: &[Map<String, Value>]) -> PlotErr
     let mut known: Vec<String> = lines
         .iter()
         .filter(|line| curves(line))
-        .flat_map(|line| line.iter().filter(|(_, value)| value.is_number() || value.is_null()).map(|(key, _)| key.clone()))
+        .flat_map(|line| {
+            line.iter().filter(|(_, value)| value.is_number() || value.is_null()).map(|(key, _)| key.clone())
+        })
         .filter(|key| !NOT_METRICS.contains(&key.as_str()))
         .collect();
     known.sort();
@@ -161,7 +163,11 @@ mod tests {
     #[test]
     fn a_group_is_mean_and_range_over_common_steps() {
         // At 150: the first run is half way from 10 to 20, the second half way from 30 to 50.
-        let group = group(&[run(&[(0.0, 0.0), (100.0, 10.0), (200.0, 20.0)]), run(&[(100.0, 30.0), (200.0, 50.0), (300.0, 0.0)])]).unwrap();
+        let group = group(&[
+            run(&[(0.0, 0.0), (100.0, 10.0), (200.0, 20.0)]),
+            run(&[(100.0, 30.0), (200.0, 50.0), (300.0, 0.0)]),
+        ])
+        .unwrap();
         assert_eq!((group.runs, group.curve.len()), (2, POINTS));
         assert_eq!(group.curve[0], Point { step: 100.0, mean: 20.0, min: 10.0, max: 30.0 });
         assert_eq!(group.curve[POINTS - 1], Point { step: 200.0, mean: 35.0, min: 20.0, max: 50.0 });

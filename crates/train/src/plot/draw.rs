@@ -30,6 +30,9 @@ const NOMINAL_WIDTH: f64 = 1280.0;
 /// Drawn pixels a pixel, each way: averaged in a PNG, whose lines are drawn without smoothing; finer coordinates in an SVG.
 const OVERSAMPLING: u32 = 3;
 
+/// How far the bitmap backend puts vertically centred digits of this font above the middle, in text sizes.
+const BITMAP_TEXT_RISE: f64 = 0.19;
+
 /// What the file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -67,7 +70,8 @@ impl<'a> Picture<'a> {
                 (name, runs) => format!("{name} (mean and range of {runs} runs)").trim_start().to_owned(),
             }
         };
-        let title = title.unwrap_or_else(|| if one_task { groups[0].task.clone() } else { "Learning curves".to_owned() });
+        let title =
+            title.unwrap_or_else(|| if one_task { groups[0].task.clone() } else { "Learning curves".to_owned() });
         let y_label = match metric {
             super::DEFAULT_METRIC => "Return, mean of last 100 episodes".to_owned(),
             "eval/return_mean" => "Return, deterministic evaluation".to_owned(),
@@ -83,7 +87,7 @@ impl<'a> Picture<'a> {
         match format {
             Format::Svg => {
                 let mut text = String::new();
-                self.draw(&SVGBackend::with_string(&mut text, fine).into_drawing_area()).map_err(fail)?;
+                self.draw(&SVGBackend::with_string(&mut text, fine).into_drawing_area(), 0.0).map_err(fail)?;
                 // The coordinates stay fine, the picture gets its size.
                 let size = |(w, h)| format!("<svg width=\"{w}\" height=\"{h}\"");
                 let text = text.replacen(&size(fine), &size((width, height)), 1);
@@ -91,7 +95,9 @@ impl<'a> Picture<'a> {
             }
             Format::Png => {
                 let mut pixels = vec![0; fine.0 as usize * fine.1 as usize * 3];
-                self.draw(&BitMapBackend::with_buffer(&mut pixels, fine).into_drawing_area()).map_err(fail)?;
+                let area = BitMapBackend::with_buffer(&mut pixels, fine).into_drawing_area();
+                self.draw(&area, BITMAP_TEXT_RISE).map_err(fail)?;
+                drop(area);
                 let averaged = averaged(&pixels, width as usize, height as usize);
                 let mut backend = BitMapBackend::new(path, (width, height));
                 backend.blit_bitmap((0, 0), (width, height), &averaged).map_err(|error| fail(error.to_string()))?;
@@ -100,18 +106,22 @@ impl<'a> Picture<'a> {
         }
     }
 
-    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<(), String> {
+    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, text_rise: f64) -> Result<(), String> {
         let (width, height) = area.dim_in_pixel();
         let unit = f64::from(width) / NOMINAL_WIDTH;
         let frame = Frame::new(&self.curves, width, height, unit);
-        let canvas = Canvas { area, unit };
+        let canvas = Canvas { area, unit, text_rise };
         area.fill(&WHITE).map_err(|error| error.to_string())?;
         self.axes(&canvas, &frame)?;
         for (i, (_, curve)) in self.curves.iter().enumerate() {
             canvas.band(&frame, curve, PALETTE[i % PALETTE.len()])?;
         }
         for (i, (_, curve)) in self.curves.iter().enumerate() {
-            canvas.line(&curve.iter().map(|p| frame.at(p.step, p.mean)).collect::<Vec<_>>(), PALETTE[i % PALETTE.len()], 3.5)?;
+            canvas.line(
+                &curve.iter().map(|p| frame.at(p.step, p.mean)).collect::<Vec<_>>(),
+                PALETTE[i % PALETTE.len()],
+                3.5,
+            )?;
         }
         self.captions(&canvas, &frame)?;
         area.present().map_err(|error| error.to_string())
@@ -122,13 +132,24 @@ impl<'a> Picture<'a> {
         for &y in &frame.y_ticks {
             let [start, end] = [frame.at(frame.x.0, y), frame.at(frame.x.1, y)];
             canvas.line(&[start, end], GRID, 1.5)?;
-            let label = if frame.y.0.abs().max(frame.y.1.abs()) < 10_000.0 { format!("{y:.y_digits$}") } else { format::count(y) };
+            let label = if frame.y.0.abs().max(frame.y.1.abs()) < 10_000.0 {
+                format!("{y:.y_digits$}")
+            } else {
+                format::count(y)
+            };
             canvas.text(&label, (start.0 - canvas.px(14.0), start.1), 24.0, FAINT_INK, HPos::Right, VPos::Center)?;
         }
         for &x in &frame.x_ticks {
             let foot = frame.at(x, frame.y.0);
             canvas.line(&[foot, (foot.0, foot.1 + canvas.px(8.0))], INK, 1.5)?;
-            canvas.text(&format::count(x), (foot.0, foot.1 + canvas.px(16.0)), 24.0, FAINT_INK, HPos::Center, VPos::Top)?;
+            canvas.text(
+                &format::count(x),
+                (foot.0, foot.1 + canvas.px(16.0)),
+                24.0,
+                FAINT_INK,
+                HPos::Center,
+                VPos::Top,
+            )?;
         }
         canvas.line(&[frame.at(frame.x.0, frame.y.0), frame.at(frame.x.1, frame.y.0)], INK, 2.0)
     }
@@ -142,7 +163,14 @@ impl<'a> Picture<'a> {
             canvas.text(label, (left + canvas.px(58.0), y), 26.0, INK, HPos::Left, VPos::Center)?;
         }
         let middle = (frame.left + frame.right) / 2;
-        canvas.text("Environment steps", (middle, frame.bottom + canvas.px(60.0)), 26.0, INK, HPos::Center, VPos::Top)?;
+        canvas.text(
+            "Environment steps",
+            (middle, frame.bottom + canvas.px(60.0)),
+            26.0,
+            INK,
+            HPos::Center,
+            VPos::Top,
+        )?;
         canvas.text_upwards(&self.y_label, (canvas.px(22.0), (frame.top + frame.bottom) / 2), 26.0)
     }
 }
@@ -166,7 +194,8 @@ fn averaged(fine: &[u8], width: usize, height: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(width * height * 3);
     for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
         for channel in 0..3 {
-            let square = (0..k).flat_map(|dy| (0..k).map(move |dx| ((y * k + dy) * width * k + x * k + dx) * 3 + channel));
+            let square =
+                (0..k).flat_map(|dy| (0..k).map(move |dx| ((y * k + dy) * width * k + x * k + dx) * 3 + channel));
             let sum: usize = square.map(|at| usize::from(fine[at])).sum();
             out.push(((sum + k * k / 2) / (k * k)) as u8);
         }
@@ -199,8 +228,8 @@ impl Frame {
         Self {
             left: px(136.0),
             right: width as i32 - px(44.0),
-            top: px(LEGEND_AT + LEGEND_ROW * curves.len() as f64),
-            bottom: (height as i32 - px(116.0)).max(px(LEGEND_AT + LEGEND_ROW * curves.len() as f64) + 1),
+            top: px(LEGEND_AT + LEGEND_ROW * curves.len() as f64 + 8.0),
+            bottom: (height as i32 - px(116.0)).max(px(LEGEND_AT + LEGEND_ROW * curves.len() as f64 + 8.0) + 1),
             x: (0.0, last),
             y: (y_ticks[0], y_ticks[y_ticks.len() - 1]),
             x_ticks,
@@ -239,6 +268,8 @@ fn digits(ticks: &[f64]) -> usize {
 struct Canvas<'a, DB: DrawingBackend> {
     area: &'a DrawingArea<DB, Shift>,
     unit: f64,
+    /// How far above the middle the backend puts text that should be there, in text sizes.
+    text_rise: f64,
 }
 
 impl<DB: DrawingBackend> Canvas<'_, DB> {
@@ -263,6 +294,8 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
     }
 
     fn text(&self, text: &str, at: (i32, i32), size: f64, color: RGBColor, h: HPos, v: VPos) -> Result<(), String> {
+        let rise = if matches!(v, VPos::Center) { self.px(size * self.text_rise) } else { 0 };
+        let at = (at.0, at.1 + rise);
         let style = ("sans-serif", size * self.unit).into_text_style(self.area).color(&color).pos(Pos::new(h, v));
         self.area.draw(&Text::new(text, at, style)).map_err(|error| error.to_string())
     }

@@ -31,7 +31,8 @@ impl Jsonl {
     /// If it cannot be read or written. A file that is not there is started.
     pub fn resume(path: &Path, step: u64) -> Result<Self, SinkError> {
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create(true).truncate(false).open(path).map_err(|e| lost(path, e))?;
+        let mut file =
+            options.read(true).write(true).create(true).truncate(false).open(path).map_err(|e| lost(path, e))?;
         let keep = std::fs::read(path).map(|bytes| kept(&bytes, step)).map_err(|error| lost(path, error))?;
         file.set_len(keep).and_then(|()| file.seek(SeekFrom::Start(keep))).map_err(|error| lost(path, error))?;
         Ok(Self { path: path.to_owned(), file })

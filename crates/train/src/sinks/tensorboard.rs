@@ -166,7 +166,10 @@ fn markdown_table(config: &str) -> String {
 }
 
 fn push_rows(section: &str, table: &toml::Table, rows: &mut String) {
-    for (key, value) in table {
+    // Plain keys before tables, whatever order the parser keeps.
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, value)| (value.is_table(), *key));
+    for (key, value) in entries {
         match value {
             toml::Value::Table(inner) => push_rows(&format!("{section}{key}."), inner, rows),
             value => *rows += &format!("| {section}{key} | {} |\n", value.to_string().replace('|', "\\|")),

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Trains every built-in task with several seeds and prints a table of what was learned.
+
+    python3 scripts/benchmark_learning.py --binary target/release/striatum --seeds 10
+
+Each run uses the task's built-in settings. Its best checkpoint (by 10 evaluation episodes during training) then plays 1000
+deterministic episodes with seeds that training never saw. The table gives the interquartile mean of the seeds' mean returns, its
+95 % bootstrap interval (2000 resamples), the worst seed, and the median time. Only Python's standard library is needed.
+"""
+
+import argparse
+import json
+import pathlib
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+
+# Task, algorithm, the mean return to reach, and whether every seed must reach it (else the interquartile mean).
+CASES = [
+    ("CartPole-v1", "ppo", 475.0, True),
+    ("CartPole-v1", "a2c", 475.0, True),
+    ("Acrobot-v1", "ppo", -90.0, False),
+    ("Acrobot-v1", "a2c", -90.0, False),
+    ("Pendulum-v1", "ppo", -200.0, False),
+    ("Pendulum-v1", "a2c", -200.0, False),
+    ("MountainCarContinuous-v0", "ppo", 88.0, False),
+    ("MountainCarContinuous-v0", "a2c", 88.0, False),
+    ("MountainCar-v0", "ppo", -120.0, False),
+    ("MountainCar-v0", "a2c", -120.0, False),
+]
+
+# Evaluation episodes are drawn from this seed, which is none of training's.
+EVAL_SEED = 1_000_003
+
+
+def call(*command):
+    """Runs a command and parses the last line of its output as JSON."""
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if result.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))} failed with {result.returncode}:\n{result.stderr}")
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def interquartile_mean(values):
+    """Mean of the middle half; the quarters cut off are weighted where they fall between two values."""
+    values = sorted(values)
+    n = len(values)
+    low, high = n / 4, 3 * n / 4
+    weights = [max(0.0, min(i + 1, high) - max(i, low)) for i in range(n)]
+    return sum(w * v for w, v in zip(weights, values)) / sum(weights)
+
+
+def bootstrap_interval(values, resamples=2000):
+    """95 % percentile interval of the interquartile mean."""
+    generator = random.Random(0)
+    means = sorted(interquartile_mean(generator.choices(values, k=len(values))) for _ in range(resamples))
+    return means[int(0.025 * resamples)], means[int(0.975 * resamples)]
+
+
+def run_case(arguments, task, algo):
+    returns, runs = [], []
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        out = arguments.out / f"{task}-{algo}-{seed}"
+        shutil.rmtree(out, ignore_errors=True)
+        train = [arguments.binary, "train", task, "--algo", algo, "--seed", seed, "--out", out, "--json", "--quiet"]
+        for setting in arguments.set:
+            train += ["--set", setting]
+        runs.append(call(*train))
+        episodes = arguments.episodes
+        returns.append(call(arguments.binary, "eval", out, "--episodes", episodes, "--seed", EVAL_SEED, "--json")["mean_return"])
+        if arguments.verbose:
+            print(f"{task} {algo} seed {seed}: {returns[-1]:.1f}", file=sys.stderr)
+    return returns, runs
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default="target/release/striatum", help="the striatum command")
+    parser.add_argument("--seeds", type=int, default=10, help="how many seeds")
+    parser.add_argument("--first-seed", type=int, default=100, help="the first of them")
+    parser.add_argument("--episodes", type=int, default=1000, help="evaluation episodes a seed")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/benchmark"), help="folder for the runs")
+    parser.add_argument("--only", action="append", default=[], help="a task, or TASK:ALGO; may be repeated")
+    parser.add_argument("--set", action="append", default=[], help="a setting for every run, KEY=VALUE")
+    parser.add_argument("--verbose", action="store_true", help="a line a seed on stderr")
+    arguments = parser.parse_args()
+
+    print("| task | algorithm | steps | wanted | IQM of mean returns | 95 % interval | worst seed | seconds |")
+    print("|---|---|---|---|---|---|---|---|")
+    missed = []
+    for task, algo, wanted, every_seed in CASES:
+        if arguments.only and not {task, f"{task}:{algo}"} & set(arguments.only):
+            continue
+        returns, runs = run_case(arguments, task, algo)
+        iqm, (low, high), worst = interquartile_mean(returns), bootstrap_interval(returns), min(returns)
+        reached = (worst if every_seed else iqm) >= wanted
+        if not reached:
+            missed.append(f"{task} {algo}")
+        bar = f"{wanted:g}{' every seed' if every_seed else ''}{'' if reached else ' (missed)'}"
+        seconds = statistics.median(run["wall_seconds"] for run in runs)
+        steps = f"{runs[0]['steps']:,}"
+        print(f"| {task} | {algo} | {steps} | {bar} | {iqm:.1f} | {low:.1f} to {high:.1f} | {worst:.1f} | {seconds:.2f} |", flush=True)
+    if missed:
+        sys.exit("missed: " + ", ".join(missed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+//! Short checks that agents learn, and that the policy that learns is the one that acted.
+
+mod common;
+
+use common::config;
+use striatum::train::config::Config;
+use striatum::train::trainer::Trainer;
+use striatum::train::TrainError;
+use striatum::{envs, kernels, train};
+
+/// A trainer on the CPU for a built-in task.
+fn trainer(config: &Config) -> Trainer<kernels::Cpu> {
+    let task = config.task.clone();
+    let make = |count| -> Result<Box<dyn envs::VecEnv>, TrainError> { Ok(envs::make(&task, count)?) };
+    let probe = envs::make(&task, 1).expect("a task");
+    let spec = train::spec::network_spec(config, probe.observation_space(), probe.action_space()).expect("a network");
+    match train::engine::open(config, &spec).expect("an engine").0 {
+        train::engine::Engine::Cpu(learner) => Trainer::new(config.clone(), learner, &make).expect("a trainer"),
+        train::engine::Engine::Gpu(_) => panic!("these tests ask for the CPU"),
+    }
+}
+
+/// Steps at which the last 100 episodes first had the mean return 475; fails beyond `limit`.
+#[track_caller]
+fn solves_cartpole(sets: &[&str], limit: u64) -> Trainer<kernels::Cpu> {
+    let mut trainer = trainer(&config("CartPole-v1", &[sets, &["device=cpu", "total_steps=200000"]].concat()));
+    while trainer.progress().solved_at_steps.is_none() {
+        trainer.iterate().expect("an iteration");
+        assert!(trainer.progress().steps <= limit, "{sets:?}: not solved within {limit} steps");
+    }
+    trainer
+}
+
+#[test]
+fn ppo_solves_cartpole() {
+    let mut trainer = solves_cartpole(&[], 100_000);
+    let (evaluation, _) = trainer.evaluate().expect("an evaluation");
+    assert!(evaluation.mean_return >= 450.0, "{evaluation:?}");
+}
+
+#[test]
+fn ppo_with_two_pathways_solves_cartpole() {
+    solves_cartpole(&["network.pathways=dual", "dopamine.kappa=0.2", "dopamine.sum_decay=0.01"], 100_000);
+}
+
+#[test]
+fn a2c_makes_progress() {
+    let mut trainer = trainer(&config("CartPole-v1", &["algo=a2c", "device=cpu", "total_steps=500000"]));
+    let before = trainer.evaluate().expect("an evaluation").0.mean_return;
+    while trainer.progress().steps < 100_000 {
+        trainer.iterate().expect("an iteration");
+    }
+    let after = trainer.evaluate().expect("an evaluation").0.mean_return;
+    assert!(before < 100.0 && after > 150.0, "from {before} to {after}");
+}
+
+#[test]
+fn ppo_makes_progress_with_continuous_actions() {
+    let mut trainer = trainer(&config("Pendulum-v1", &["device=cpu"]));
+    let before = trainer.evaluate().expect("an evaluation").0.mean_return;
+    while trainer.progress().steps < 60_000 {
+        trainer.iterate().expect("an iteration");
+    }
+    let after = trainer.evaluate().expect("an evaluation").0.mean_return;
+    assert!(after > before + 300.0, "from {before} to {after}");
+}
+
+/// Before the first gradient step of an iteration the policy is the one that acted: every probability ratio is 1. A wrong tone,
+/// normaliser, exploration matrix or squashing on either side would show here.
+#[test]
+fn the_first_ratio_is_1() {
+    const GSDE: &str = "network.state_dependent_exploration=true";
+    let single: &[&str] = &["network.pathways=single"];
+    let dual: &[&str] = &["network.pathways=dual", "dopamine.tone=0.3", "dopamine.kappa=0.3", "dopamine.sum_decay=0.01"];
+    let warm: &[&str] = &["dopamine.inverse_temperature=2.5"];
+    for (task, policy) in [
+        ("CartPole-v1", &[][..]),
+        ("CartPole-v1", warm),
+        ("Acrobot-v1", &["network.shared_trunk=true"]),
+        ("Pendulum-v1", &["network.squash=false", "network.state_dependent_exploration=false"]),
+        ("Pendulum-v1", &["network.squash=true", "network.state_dependent_exploration=false"]),
+        ("Pendulum-v1", &["network.squash=false", GSDE]),
+        ("Pendulum-v1", &["network.squash=false", GSDE, "network.exploration_interval=4"]),
+        ("MountainCarContinuous-v0", &["network.squash=true", GSDE, "network.shared_trunk=true"]),
+    ] {
+        for pathways in [single, dual] {
+            let common = [
+                "device=cpu",
+                "num_envs=8",
+                "ppo.num_steps=64",
+                "ppo.minibatches=4",
+                "ppo.learning_rate=3e-3",
+                "normalize.observations=true",
+                "normalize.rewards=true",
+            ];
+            let sets = [&common, policy, pathways].concat();
+            let mut trainer = trainer(&config(task, &sets));
+            for iteration in 0..5 {
+                let update = trainer.iterate().expect("an iteration").update;
+                let deviation = update.first_ratio_deviation;
+                assert!(deviation < 1e-5, "{task} {sets:?}: ratio off by {deviation} in iteration {iteration}");
+                assert!(update.optimizer_steps >= 4, "{task} {sets:?}: {} optimiser steps", update.optimizer_steps);
+                let drift = update.loss.ratio_deviation;
+                assert!(drift > 1e-4, "{task} {sets:?}: the policy did not move ({drift})");
+            }
+        }
+    }
+}
