@@ -28,7 +28,11 @@ fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder") {
             let path = entry.expect("an entry").path();
-            if path.is_dir() { folders.push(path) } else { files.push((path.clone(), fs::read(&path).expect("a file"))) }
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                files.push((path.clone(), fs::read(&path).expect("a file")))
+            }
         }
     }
     files.sort();
@@ -230,7 +234,10 @@ fn a_task_of_ones_own_that_gives_nan_is_named() {
             other => panic!("{other}"),
         }
         let text = error.to_string();
-        assert!(text.contains("environment 2") && text.contains(&format!("step {step}")) && text.contains(what), "{text}");
+        assert!(
+            text.contains("environment 2") && text.contains(&format!("step {step}")) && text.contains(what),
+            "{text}"
+        );
     }
 }
 
@@ -245,10 +252,35 @@ fn a_task_of_ones_own_is_checked_like_any_other() {
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
+/// What went wrong on the way is not what the user typed: exit code 1.
+#[test]
+fn an_update_that_diverges_is_an_error() {
+    let folder = tempdir().expect("a folder");
+    let run = folder.path().join("run");
+    let outcome = train(&format!("{SHORT} --set ppo.learning_rate=1e38 --set ppo.max_grad_norm=1e38"), &run);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    for part in ["the gradient is not finite", "optimiser step", "`learning_rate`"] {
+        assert!(outcome.stderr.contains(part), "{outcome:?}");
+    }
+    assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+}
+
+/// Everything that a run needs lies in its folder, wherever that is.
+#[test]
+fn a_run_that_was_moved_goes_on() {
+    let (folder, run) = half_a_run();
+    let moved = folder.path().join("moved");
+    fs::rename(&run, &moved).expect("moved");
+    striatum("resume --quiet", &[&moved]).ok();
+    assert_eq!(checkpoint(&moved).counters["steps"], 512);
+    assert!(!run.exists());
+}
+
 /// With no checkpoint of its best evaluation, the latest one is evaluated.
 #[test]
 fn a_run_without_an_evaluation_can_be_evaluated() {
     let (_folder, run) = half_a_run();
-    let outcome: Outcome = command().args(["eval", "--json", "--episodes", "2"]).arg(&run).output().expect("it runs").into();
+    let outcome: Outcome =
+        command().args(["eval", "--json", "--episodes", "2"]).arg(&run).output().expect("it runs").into();
     assert_eq!(outcome.ok().json()["steps"], 256);
 }

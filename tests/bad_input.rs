@@ -142,15 +142,37 @@ fn numbers_that_make_no_run() {
         ("--seed -1", &["--seed", "-1"]),
         ("--total-steps 1e6", &["--total-steps", "1e6"]),
         ("--stop-after many", &["--stop-after", "many"]),
-        ("--num-envs 8 --set ppo.num_steps=32 --set ppo.minibatches=7", &["`ppo.minibatches` (7) must divide", "(256)", "try 8"]),
-        ("--set ppo.minibatches=256 --set ppo.num_steps=32", &["`ppo.normalize_advantages`", "fewer `ppo.minibatches`"]),
+        (
+            "--num-envs 8 --set ppo.num_steps=32 --set ppo.minibatches=7",
+            &["`ppo.minibatches` (7) must divide", "(256)", "try 8"],
+        ),
+        (
+            "--set ppo.minibatches=256 --set ppo.num_steps=32",
+            &["`ppo.normalize_advantages`", "fewer `ppo.minibatches`"],
+        ),
         ("--set dopamine.kappa=0.5", &["`dopamine.kappa` (0.5)", "`network.pathways` to \"dual\""]),
         ("--set dopamine.kappa=0.5 --set network.pathways=dual", &["`dopamine.sum_decay`", "above 0", "try 0.01"]),
         ("--set network.squash=true", &["`network.squash`", "discrete", "set it to false"]),
-        ("--set network.state_dependent_exploration=true", &["`network.state_dependent_exploration`", "set it to false"]),
+        (
+            "--set network.state_dependent_exploration=true",
+            &["`network.state_dependent_exploration`", "set it to false"],
+        ),
     ] {
         let args: Vec<&str> = std::iter::once("CartPole-v1").chain(args.split_whitespace()).collect();
         refused(&args, parts);
+    }
+}
+
+/// What this build or this machine has not got.
+#[test]
+fn engines_and_devices_that_are_not_there() {
+    refused(&["CartPole-v1", "--device", "gpu", "--set", "engine=fused"], &["`engine = \"fused\"`", "--device cpu"]);
+    if cfg!(feature = "burn") {
+        refused(&["CartPole-v1", "--device", "gpu:99"], &["99"]);
+    } else {
+        for args in [["--set", "engine=burn"], ["--device", "gpu"], ["--device", "gpu:99"]] {
+            refused(&[&["CartPole-v1"], &args[..]].concat(), &["no burn engine", "`--device cpu`"]);
+        }
     }
 }
 
@@ -190,7 +212,9 @@ fn a_trace_by_hand_checks_what_it_is_given() {
     };
     let still = "[0, 0, 0, 0]";
     refused("CartPole-v0", still, "[1]", &["did you mean `CartPole-v1`"]);
-    for state in ["", "[0, 0", "{}", "[0, 0, \"a\", 0]", "[0, 0]", "[0, 0, 0, 0, 0]", "[0, 0, null, 0]", "[1e999, 0, 0, 0]"] {
+    for state in
+        ["", "[0, 0", "{}", "[0, 0, \"a\", 0]", "[0, 0]", "[0, 0, 0, 0, 0]", "[0, 0, null, 0]", "[1e999, 0, 0, 0]"]
+    {
         refused("CartPole-v1", state, "[1]", &["the state does not fit"]);
     }
     for actions in ["", "[1", "3", "[2]", "[-1]", "[0.5]", "[[1, 1]]", "[\"left\"]", "[[]]", "[1, null]"] {
@@ -205,11 +229,20 @@ fn plot_and_export_check_where_they_read_and_write() {
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let run = path("run");
-    train("CartPole-v1 --quiet --device cpu --total-steps 512 --set eval.episodes=2 --set run.log_interval=0", &run).ok();
+    train("CartPole-v1 --quiet --device cpu --total-steps 512 --set eval.episodes=2 --set run.log_interval=0", &run)
+        .ok();
     fs::write(path("file"), "").expect("a file");
     let picture = |runs: &[&Path], more: &str, output: &str| -> Outcome {
         let output = path(output);
-        command().arg("plot").args(runs).args(more.split_whitespace()).arg("-o").arg(output).output().expect("it runs").into()
+        command()
+            .arg("plot")
+            .args(runs)
+            .args(more.split_whitespace())
+            .arg("-o")
+            .arg(output)
+            .output()
+            .expect("it runs")
+            .into()
     };
     picture(&[&run], "", "curve.gif").refused(&["curve.gif", ".svg", ".png"]);
     picture(&[&run], "", "file/curve.svg").refused(&["cannot be written"]);

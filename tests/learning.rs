@@ -3,9 +3,9 @@
 mod common;
 
 use common::config;
+use striatum::train::TrainError;
 use striatum::train::config::Config;
 use striatum::train::trainer::Trainer;
-use striatum::train::TrainError;
 use striatum::{envs, kernels, train};
 
 /// A trainer on the CPU for a built-in task.
@@ -71,7 +71,8 @@ fn ppo_makes_progress_with_continuous_actions() {
 fn the_first_ratio_is_1() {
     const GSDE: &str = "network.state_dependent_exploration=true";
     let single: &[&str] = &["network.pathways=single"];
-    let dual: &[&str] = &["network.pathways=dual", "dopamine.tone=0.3", "dopamine.kappa=0.3", "dopamine.sum_decay=0.01"];
+    let dual: &[&str] =
+        &["network.pathways=dual", "dopamine.tone=0.3", "dopamine.kappa=0.3", "dopamine.sum_decay=0.01"];
     let warm: &[&str] = &["dopamine.inverse_temperature=2.5"];
     for (task, policy) in [
         ("CartPole-v1", &[][..]),

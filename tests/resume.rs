@@ -13,7 +13,7 @@ use tempfile::tempdir;
 const COMMON: &str = "--quiet --device cpu --seed 7 --num-envs 4 --set network.hidden=[16,16] --set network.pathways=dual \
     --set dopamine.kappa=0.3 --set dopamine.sum_decay=0.01 --set dopamine.tone=0.2 --set normalize.observations=true \
     --set normalize.rewards=true --set eval.interval=500 --set eval.episodes=3 --set run.checkpoint_interval=300 \
-    --set run.log_interval=0";
+    --set run.log_interval=200";
 const PPO: &str = "--algo ppo --set ppo.num_steps=32 --set ppo.minibatches=4 --set ppo.epochs=3 \
     --set ppo.anneal_learning_rate=true --set ppo.anneal_clip=true --set ppo.target_kl=0.05 --set ppo.value_clip=0.3";
 const A2C: &str = "--algo a2c --set a2c.num_steps=16 --set a2c.anneal_learning_rate=true --set a2c.entropy_coef=0.01";
@@ -178,7 +178,9 @@ fn a_finished_run_is_left_alone_and_may_be_extended() {
     train(&format!("{args} --total-steps 1024"), &long).ok();
     train(&format!("{args} --total-steps 512"), &short).ok();
 
-    let before = |run: &Path| [latest(run), run.join("metrics.jsonl"), run.join("config.toml")].map(|f| fs::read(f).expect("a file"));
+    let before = |run: &Path| {
+        [latest(run), run.join("metrics.jsonl"), run.join("config.toml")].map(|f| fs::read(f).expect("a file"))
+    };
     let files = before(&short);
     for arguments in ["resume --json", "resume --json --total-steps 300"] {
         let again: Outcome = striatum(arguments, &[&short]).ok();

@@ -288,9 +288,7 @@ impl<B: Backend> Learner<B> {
         let metrics = self.differentiate(&mut batch, settings)?;
         self.scratch = Some(batch);
 
-        if settings.kl_limit > 0.0
-            && metrics_of(&self.backend.download(&metrics)?).approx_kl > settings.kl_limit
-        {
+        if settings.kl_limit > 0.0 && metrics_of(&self.backend.download(&metrics)?).approx_kl > settings.kl_limit {
             return Ok(false);
         }
         let grad_norm = self.optimize(settings.optimizer)?;
@@ -305,13 +303,7 @@ impl<B: Backend> Learner<B> {
         let backend = &self.backend;
         let asymmetric = settings.loss.kappa != 0.0;
         let mut metrics = backend.zeros(LOSS_METRICS);
-        backend.advantage_moments(
-            1,
-            settings.normalize_advantages,
-            &batch.advantages,
-            &batch.mask,
-            &mut batch.moments,
-        );
+        backend.advantage_moments(1, settings.normalize_advantages, &batch.advantages, &batch.mask, &mut batch.moments);
         self.network.forward_train(backend, &batch.observations, batch.rows, asymmetric, &mut batch.outputs)?;
         backend.actor_critic_loss(LossArgs {
             layout: &self.spec.head,

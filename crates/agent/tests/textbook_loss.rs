@@ -114,7 +114,7 @@ impl Batch {
         let loss = policy_loss + value_loss * VALUE_COEF - entropy.mean() * ENTROPY_COEF;
         let gradients = loss.backward();
         let read = |gradient: Option<Tensor<2>>, len: usize| {
-            gradient.map_or_else(|| vec![0.0; len], |g| g.into_data().to_vec::<f32>().unwrap())
+            gradient.map_or_else(|| vec![0.0; len], |g| g.into_data().try_to_vec::<f32>().unwrap())
         };
         let d_log_std = read(log_std.grad(&gradients), dims)[..self.log_std.len()].to_vec();
         (read(outputs.grad(&gradients), self.outputs.len()), d_log_std)

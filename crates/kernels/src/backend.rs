@@ -253,14 +253,7 @@ pub trait Backend {
     fn gae(&self, args: GaeArgs<'_, Self::Buffer>);
 
     /// `out[a, i, :] = source[a, rows[a, i], :]` with `rows` `[A, R]`, `source` `[A, S, width]`, `out` `[A, R, width]`.
-    fn gather(
-        &self,
-        agents: usize,
-        width: usize,
-        source: &Self::Buffer,
-        rows: &Self::Indices,
-        out: &mut Self::Buffer,
-    );
+    fn gather(&self, agents: usize, width: usize, source: &Self::Buffer, rows: &Self::Indices, out: &mut Self::Buffer);
 
     /// `[A, 4]`: number of rows that count, mean, and `1 / (std + 1e-8)` (unbiased) of the advantages `[A, R]` where `mask` is set; then
     /// 0. Without `normalize` mean is 0 and the scale 1.

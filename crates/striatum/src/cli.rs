@@ -51,7 +51,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  striatum trace CartPole-v1 --state '[0, 0, 0.05, 0]' --actions '[1, 0, 1]'")]
     Trace(TraceArgs),
     /// Print shell completions
-    #[command(after_help = "Example:\n  striatum completions bash > ~/.local/share/bash-completion/completions/striatum")]
+    #[command(
+        after_help = "Example:\n  striatum completions bash > ~/.local/share/bash-completion/completions/striatum"
+    )]
     Completions {
         /// The shell
         shell: Shell,

@@ -27,6 +27,7 @@ pub fn train_task<E: envs::Env + 'static>(
 ) -> Result<Summary, TrainError> {
     config.validate()?;
     let make_envs = |count| Ok(Box::new(envs::Batch::new(count, &make)?) as Box<dyn envs::VecEnv>);
-    let options = RunOptions { out: out.to_owned(), stop_after: None, interrupted: &AtomicBool::new(false), quiet: false };
+    let options =
+        RunOptions { out: out.to_owned(), stop_after: None, interrupted: &AtomicBool::new(false), quiet: false };
     run::train(config, &make_envs, &options)
 }

@@ -78,15 +78,18 @@ impl Actor {
 
     /// Actions for output rows `[N, W]`. `step` counts the batch's steps since the run began, `rollout_step` those since
     /// [`begin`](Self::begin).
-    pub fn act<B: Backend>(&mut self, learner: &Learner<B>, outputs: &[f32], step: u32, rollout_step: usize) -> Actions {
+    pub fn act<B: Backend>(
+        &mut self,
+        learner: &Learner<B>,
+        outputs: &[f32],
+        step: u32,
+        rollout_step: usize,
+    ) -> Actions {
         let layout = &learner.spec().head;
         let rows = outputs.len() / layout.width();
         let width = layout.policy.action_width();
-        let mut actions = Actions {
-            stored: vec![0.0; rows * width],
-            taken: vec![0.0; rows * width],
-            log_probs: vec![0.0; rows],
-        };
+        let mut actions =
+            Actions { stored: vec![0.0; rows * width], taken: vec![0.0; rows * width], log_probs: vec![0.0; rows] };
         if layout.policy.features() > 0 {
             self.explore(rows, step, rollout_step);
         }

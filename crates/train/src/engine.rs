@@ -10,6 +10,7 @@ use striatum_kernels::{Cpu, Gpu, MlpSpec};
 const GPU_PAYS_FROM: usize = 2_000_000;
 
 /// A learner on its backend.
+#[allow(clippy::large_enum_variant, reason = "there is one of it, and it is taken apart at once")]
 pub enum Engine {
     /// On the CPU.
     Cpu(Learner<Cpu>),
@@ -135,4 +136,3 @@ macro_rules! with_learner {
         }
     };
 }
-

@@ -46,7 +46,9 @@ impl RunFolder {
     pub fn open(path: &Path) -> Result<Self, TrainError> {
         let folder = Self { path: path.to_owned() };
         if !folder.config().is_file() {
-            return Err(folder.error("holds no run (it has no `config.toml`); give a folder that `striatum train` made".into()));
+            return Err(
+                folder.error("holds no run (it has no `config.toml`); give a folder that `striatum train` made".into())
+            );
         }
         Ok(folder)
     }

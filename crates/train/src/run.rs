@@ -7,8 +7,8 @@ use crate::error::TrainError;
 use crate::event::{Event, SavedKind};
 use crate::folder::RunFolder;
 use crate::scalars::scalars;
-use crate::spec::network_spec;
 use crate::sinks::{Console, Jsonl, Sinks, TensorBoard};
+use crate::spec::network_spec;
 use crate::trainer::{Iteration, Trainer};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -71,11 +71,7 @@ pub struct Summary {
 ///
 /// # Errors
 /// If settings, task, device or folder do not allow it, or training fails; what was saved stays.
-pub fn train(
-    config: Config,
-    make_envs: &MakeEnvs<'_>,
-    options: &RunOptions<'_>,
-) -> Result<Summary, TrainError> {
+pub fn train(config: Config, make_envs: &MakeEnvs<'_>, options: &RunOptions<'_>) -> Result<Summary, TrainError> {
     let (engine, info) = open_engine(&config, make_envs)?;
     crate::with_learner!(engine, learner => {
         let trainer = Trainer::new(config, learner, make_envs)?;
@@ -121,8 +117,6 @@ struct Run<'a, B: Backend> {
     info: EngineInfo,
     options: &'a RunOptions<'a>,
     sinks: Sinks,
-    /// Steps at the last iteration that was reported.
-    reported_at: u64,
 }
 
 impl<'a, B: Backend> Run<'a, B> {
@@ -139,7 +133,7 @@ impl<'a, B: Backend> Run<'a, B> {
         sinks.add(TensorBoard::open(folder.path())?);
         let metrics = folder.metrics();
         sinks.add(if resumed { Jsonl::resume(&metrics, step)? } else { Jsonl::create(&metrics)? });
-        Ok(Self { trainer, folder, info, options, sinks, reported_at: step })
+        Ok(Self { trainer, folder, info, options, sinks })
     }
 
     fn run(mut self) -> Result<Summary, TrainError> {
@@ -226,10 +220,11 @@ impl<'a, B: Backend> Run<'a, B> {
     /// Passes an iteration on, if the last one was reported at least `run.log_interval` steps ago.
     fn report(&mut self, iteration: &Iteration) {
         let step = self.trainer.progress().steps;
-        if step - self.reported_at < self.trainer.config.run.log_interval && !self.trainer.is_finished() {
+        let since = step - self.trainer.progress.reported_at;
+        if since < self.trainer.config.run.log_interval && !self.trainer.is_finished() {
             return;
         }
-        self.reported_at = step;
+        self.trainer.progress.reported_at = step;
         let episodes = &self.trainer.collector.episodes;
         self.sinks.emit(&Event::Iteration {
             step,

@@ -9,7 +9,9 @@ use striatum_kernels::{HeadLayout, MlpSpec, Policy};
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum SpecError {
     /// Observations are not a box of numbers.
-    #[error("task `{task}` has {space} observations; networks read boxes of numbers: flatten or one-hot them in the task")]
+    #[error(
+        "task `{task}` has {space} observations; networks read boxes of numbers: flatten or one-hot them in the task"
+    )]
     Observations {
         /// The task.
         task: String,
@@ -25,7 +27,9 @@ pub enum SpecError {
         key: &'static str,
     },
     /// A squashed policy needs bounds to scale to.
-    #[error("`network.squash` needs bounded actions, and action {index} of task `{task}` has no bounds; set it to false")]
+    #[error(
+        "`network.squash` needs bounded actions, and action {index} of task `{task}` has no bounds; set it to false"
+    )]
     Unbounded {
         /// The task.
         task: String,

@@ -48,6 +48,7 @@ impl<B: Backend> Trainer<B> {
             ("episodes", Some(self.collector.episodes.finished)),
             ("evaluated_at", Some(progress.evaluated_at)),
             ("saved_at", Some(progress.saved_at)),
+            ("reported_at", Some(progress.reported_at)),
             ("solved_at_steps", progress.solved_at_steps),
         ];
         let numbers = [
@@ -69,6 +70,7 @@ impl<B: Backend> Trainer<B> {
         self.collector.episodes.finished = checkpoint.counter("episodes")?;
         progress.evaluated_at = checkpoint.counter("evaluated_at")?.min(progress.steps);
         progress.saved_at = checkpoint.counter("saved_at")?.min(progress.steps);
+        progress.reported_at = checkpoint.counter("reported_at")?.min(progress.steps);
         progress.solved_at_steps = checkpoint.counters.get("solved_at_steps").copied();
         progress.wall_seconds = checkpoint.number("wall_seconds")?;
         progress.solved_at_seconds = checkpoint.numbers.get("solved_at_seconds").copied();

@@ -30,6 +30,8 @@ pub struct Progress {
     pub evaluated_at: u64,
     /// Steps at the last periodic checkpoint.
     pub saved_at: u64,
+    /// Steps at the last point of the learning curves.
+    pub reported_at: u64,
 }
 
 /// What one iteration gave, for the sinks.
@@ -81,12 +83,7 @@ impl<B: Backend> Trainer<B> {
         make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError>,
     ) -> Result<Self, TrainError> {
         let envs = make_envs(config.num_envs)?;
-        let actor = Actor::new(
-            Choice::Sampled(config.seed),
-            envs.action_space(),
-            &config.network,
-            &config.dopamine,
-        );
+        let actor = Actor::new(Choice::Sampled(config.seed), envs.action_space(), &config.network, &config.dopamine);
         let collector = Collector::new(envs, actor, &config, config.gamma())?;
         let eval_envs = make_envs(config.eval.episodes.min(EVAL_ENVS))?;
         Ok(Self { config, learner, collector, eval_envs, progress: Progress::default(), started: Instant::now() })

@@ -39,10 +39,8 @@ fn buffer_of<const D: usize>(tensor: Tensor<D>) -> Result<GpuBuffer, KernelError
     if !tensor.is_contiguous() {
         return Err(KernelError::Device("burn gave a tensor whose numbers are not in order".into()));
     }
-    let resource = tensor
-        .client
-        .get_resource::<WgpuServer<AutoCompiler>>(tensor.handle.clone())
-        .map_err(device_error)?;
+    let resource =
+        tensor.client.get_resource::<WgpuServer<AutoCompiler>>(tensor.handle.clone()).map_err(device_error)?;
     let wgpu::BindingResource::Buffer(binding) = resource.resource().as_wgpu_bind_resource() else {
         return Err(KernelError::Device("burn's tensor is not a buffer".into()));
     };

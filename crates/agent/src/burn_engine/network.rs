@@ -100,9 +100,7 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
         };
         let sum = match (self.graph.take(), d_trunk) {
             (Some(Graph::Whole(outputs)), _) => seeded(outputs, d_outputs)?,
-            (Some(Graph::Split { heads, trunk }), Some(d_trunk)) => {
-                seeded(heads, d_outputs)? + seeded(trunk, d_trunk)?
-            }
+            (Some(Graph::Split { heads, trunk }), Some(d_trunk)) => seeded(heads, d_outputs)? + seeded(trunk, d_trunk)?,
             _ => unreachable!("backward follows forward_train"),
         };
         let mut collector = Collector { gradients: sum.backward(), parts: Vec::new() };

@@ -26,7 +26,8 @@ pub fn devices(args: &ListArgs) -> Result<()> {
     say(format_args!("{:8}{:10}{:12}{}", "DEVICE", "BACKEND", "KIND", "NAME"))?;
     say(format_args!("{:8}{:10}{:12}{}", "cpu", "-", "cpu", "this processor"))?;
     for adapter in adapters {
-        let kind = if adapter.is_software { "software".to_owned() } else { format!("{:?}", adapter.kind).to_lowercase() };
+        let kind =
+            if adapter.is_software { "software".to_owned() } else { format!("{:?}", adapter.kind).to_lowercase() };
         say(format_args!(
             "{:8}{:10}{:12}{} ({})",
             format!("gpu:{}", adapter.index),

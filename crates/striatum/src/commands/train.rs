@@ -25,7 +25,8 @@ pub fn resume(args: &ResumeArgs) -> Result<()> {
     let (checkpoint, mut config) = folder.load(&folder.latest())?;
     config.total_steps = args.total_steps.unwrap_or(config.total_steps);
     config.device = args.device.unwrap_or(config.device);
-    let (steps, solved) = (checkpoint.counter("steps").map_err(TrainError::from)?, checkpoint.counters.contains_key("solved_at_steps"));
+    let (steps, solved) =
+        (checkpoint.counter("steps").map_err(TrainError::from)?, checkpoint.counters.contains_key("solved_at_steps"));
     if args.total_steps.is_some_and(|total| total > steps) && solved {
         // Whoever extends a solved run does not want it to end at once.
         config.run.stop_at_threshold = false;
@@ -45,11 +46,7 @@ pub fn resume(args: &ResumeArgs) -> Result<()> {
     })
 }
 
-fn with_options(
-    report: &ReportArgs,
-    out: PathBuf,
-    run: impl FnOnce(&RunOptions<'_>) -> Result<Summary>,
-) -> Result<()> {
+fn with_options(report: &ReportArgs, out: PathBuf, run: impl FnOnce(&RunOptions<'_>) -> Result<Summary>) -> Result<()> {
     ctrlc::set_handler(|| {
         // The second time there is no waiting for the iteration's end.
         if INTERRUPTED.swap(true, Ordering::Relaxed) {

@@ -2,8 +2,8 @@
 
 use super::{ExportError, ObservationNormalizer, PolicyExport};
 use serde_json::{Value, json};
-use striatum_rng::{Purpose, Stream};
 use striatum_kernels::{Activation, LOG_STD_RANGE, Noise, Policy, environment_action, net_logits, policy_head};
+use striatum_rng::{Purpose, Stream};
 
 /// What a policy makes of R observations.
 #[derive(Clone, Debug, PartialEq)]
