@@ -3,9 +3,10 @@
 
     python3 scripts/benchmark_learning.py --binary target/release/striatum --seeds 10
 
-Each run uses the task's built-in settings. Its best checkpoint (by 10 evaluation episodes during training) then plays 1000
-deterministic episodes with seeds that training never saw. The table gives the interquartile mean of the seeds' mean returns, its
-95 % bootstrap interval (2000 resamples), the worst seed, and the median time. Only Python's standard library is needed.
+Each run uses the task's built-in settings. Its best checkpoint (by 10 evaluation episodes during training; `--checkpoint latest`
+takes the last one) then plays 1000 deterministic episodes with seeds that training never saw. The table gives the interquartile
+mean of the seeds' mean returns, its 95 % bootstrap interval (2000 resamples), the worst seed, and the median time. Only Python's
+standard library is needed.
 """
 
 import argparse
@@ -69,7 +70,8 @@ def run_case(arguments, task, algo):
             train += ["--set", setting]
         runs.append(call(*train))
         episodes = arguments.episodes
-        returns.append(call(arguments.binary, "eval", out, "--episodes", episodes, "--seed", EVAL_SEED, "--json")["mean_return"])
+        evaluate = [arguments.binary, "eval", out, "--episodes", episodes, "--seed", EVAL_SEED, "--json"]
+        returns.append(call(*evaluate, "--checkpoint", arguments.checkpoint)["mean_return"])
         if arguments.verbose:
             print(f"{task} {algo} seed {seed}: {returns[-1]:.1f}", file=sys.stderr)
     return returns, runs
@@ -81,6 +83,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=10, help="how many seeds")
     parser.add_argument("--first-seed", type=int, default=100, help="the first of them")
     parser.add_argument("--episodes", type=int, default=1000, help="evaluation episodes a seed")
+    parser.add_argument("--checkpoint", choices=["best", "latest"], default="best", help="which one to evaluate")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/benchmark"), help="folder for the runs")
     parser.add_argument("--only", action="append", default=[], help="a task, or TASK:ALGO; may be repeated")
     parser.add_argument("--set", action="append", default=[], help="a setting for every run, KEY=VALUE")

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 use striatum_agent::Algorithm;
-use striatum_train::config::DeviceChoice;
+use striatum_train::config::{DeviceChoice, EngineChoice};
 
 /// Trains actor-critic agents, on the CPU or on any GPU.
 #[derive(Debug, Parser)]
@@ -71,6 +71,9 @@ pub struct SettingArgs {
     /// Where to train: auto, cpu, gpu or gpu:N
     #[arg(long)]
     pub device: Option<DeviceChoice>,
+    /// What computes the networks: auto, fused or burn
+    #[arg(long)]
+    pub engine: Option<EngineChoice>,
     /// A TOML file of settings
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -146,6 +149,9 @@ pub struct ResumeArgs {
     /// Where to train: auto, cpu, gpu or gpu:N [default: as before]
     #[arg(long)]
     pub device: Option<DeviceChoice>,
+    /// What computes the networks: auto, fused or burn [default: as before]
+    #[arg(long)]
+    pub engine: Option<EngineChoice>,
     #[command(flatten)]
     pub report: ReportArgs,
 }
@@ -186,6 +192,9 @@ pub struct EvalArgs {
     /// Where to evaluate the network: auto, cpu, gpu or gpu:N
     #[arg(long, default_value = "cpu")]
     pub device: DeviceChoice,
+    /// What computes the network: auto, fused or burn
+    #[arg(long, default_value = "auto")]
+    pub engine: EngineChoice,
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,

@@ -2,7 +2,7 @@
 
 use crate::actor::Choice;
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, DeviceChoice};
+use crate::config::{Config, DeviceChoice, EngineChoice};
 use crate::engine::EngineInfo;
 use crate::error::TrainError;
 use crate::evaluate::{EVAL_ENVS, Evaluation, evaluate};
@@ -66,12 +66,12 @@ impl SavedPolicy {
     pub fn evaluate(
         &self,
         make_envs: &MakeEnvs<'_>,
-        device: DeviceChoice,
+        (device, engine): (DeviceChoice, EngineChoice),
         choice: Choice,
         seed: u64,
         episodes: usize,
     ) -> Result<(Evaluation, EngineInfo), TrainError> {
-        let config = Config { device, ..self.config.clone() };
+        let config = Config { device, engine, ..self.config.clone() };
         let (engine, info) = open_engine(&config, make_envs)?;
         let mut envs = make_envs(episodes.min(EVAL_ENVS))?;
         let normalizer = self.normalizer(envs.observation_space().width())?;

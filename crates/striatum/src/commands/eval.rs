@@ -19,7 +19,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     let saved = SavedPolicy::load(&args.run.run, args.run.checkpoint.into())?;
     let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
     let make_envs = builtin(&saved.config.task);
-    let (evaluation, info) = saved.evaluate(&make_envs, args.device, choice, args.seed, args.episodes as usize)?;
+    let (evaluation, info) = saved.evaluate(&make_envs, (args.device, args.engine), choice, args.seed, args.episodes as usize)?;
     if args.json {
         let mut object = serde_json::to_value(&evaluation)?;
         object["task"] = saved.config.task.clone().into();

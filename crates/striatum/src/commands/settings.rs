@@ -13,6 +13,7 @@ pub fn resolve(args: &SettingArgs) -> Result<Config> {
     let mut set = |key: &str, value: Option<Value>| value.map(|value| overrides.insert(key.into(), value));
     let integer = |n: Option<u64>| n.map(|n| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX)));
     set("device", args.device.map(|device| Value::String(device.to_string())));
+    set("engine", args.engine.map(|engine| Value::String(engine.to_string())));
     set("seed", integer(args.seed));
     set("total_steps", integer(args.total_steps));
     set("num_envs", integer(args.num_envs));

@@ -25,6 +25,7 @@ pub fn resume(args: &ResumeArgs) -> Result<()> {
     let (checkpoint, mut config) = folder.load(&folder.latest())?;
     config.total_steps = args.total_steps.unwrap_or(config.total_steps);
     config.device = args.device.unwrap_or(config.device);
+    config.engine = args.engine.unwrap_or(config.engine);
     let (steps, solved) =
         (checkpoint.counter("steps").map_err(TrainError::from)?, checkpoint.counters.contains_key("solved_at_steps"));
     if args.total_steps.is_some_and(|total| total > steps) && solved {
@@ -56,8 +57,12 @@ fn with_options(report: &ReportArgs, out: PathBuf, run: impl FnOnce(&RunOptions<
     .context("the Ctrl-C handler could not be set")?;
     let options = RunOptions { out, stop_after: report.stop_after, interrupted: &INTERRUPTED, quiet: report.quiet };
     let summary = run(&options)?;
-    if !summary.finished && !report.quiet {
-        note(format_args!("stopped at step {}; `striatum resume {}` continues", summary.steps, summary.run.display()));
+    if !report.quiet {
+        let run = summary.run.display();
+        match summary.finished {
+            true => note(format_args!("`striatum eval {run}` plays the best policy")),
+            false => note(format_args!("stopped at step {}; `striatum resume {run}` continues", summary.steps)),
+        }
     }
     if report.json {
         say(serde_json::to_string(&summary)?)?;

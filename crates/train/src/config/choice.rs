@@ -17,6 +17,34 @@ pub enum EngineChoice {
     Burn,
 }
 
+/// A text that names no engine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no engine; use `auto`, `fused` or `burn`")]
+pub struct ParseEngineError(String);
+
+impl FromStr for EngineChoice {
+    type Err = ParseEngineError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "fused" => Ok(Self::Fused),
+            "burn" => Ok(Self::Burn),
+            _ => Err(ParseEngineError(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Fused => "fused",
+            Self::Burn => "burn",
+        })
+    }
+}
+
 /// Where to train. Its text is `auto`, `cpu`, `gpu` or `gpu:N`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -11,7 +11,7 @@ mod presets;
 mod validate;
 mod write;
 
-pub use choice::{DeviceChoice, EngineChoice, ParseDeviceError};
+pub use choice::{DeviceChoice, EngineChoice, ParseDeviceError, ParseEngineError};
 pub use error::ConfigError;
 pub use keys::{KEYS, Key, Kind};
 pub use presets::{PRESETS, preset};
