@@ -12,7 +12,8 @@ fn main() {
     use libtest_mimic::{Arguments, Failed, Trial};
     let arguments = Arguments::from_args();
     let no_adapter = striatum_kernels::adapters().is_empty();
-    let cases: [(&str, fn() -> Result<(), Failed>); 3] = [
+    type Case = fn() -> Result<(), Failed>;
+    let cases: [(&str, Case); 3] = [
         ("ppo_with_choices_and_two_asymmetric_pathways", compare::choices),
         ("ppo_with_a_normal_distribution", compare::gaussian),
         ("a2c_with_state_dependent_exploration", compare::state_dependent),

@@ -26,6 +26,8 @@ pub struct Evaluation {
     pub max_return: f64,
     /// Mean length in steps.
     pub mean_length: f64,
+    /// Standard deviation of the lengths (population).
+    pub std_length: f64,
     /// Shortest length.
     pub min_length: u32,
     /// Longest length.
@@ -37,14 +39,19 @@ impl Evaluation {
         let count = results.len() as f64;
         let returns = results.iter().map(|r| r.0);
         let lengths = results.iter().map(|r| r.1);
+        let spread = |values: &mut dyn Iterator<Item = f64>, mean: f64| {
+            (values.map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
+        };
         let mean_return = returns.clone().sum::<f64>() / count;
+        let mean_length = lengths.clone().map(f64::from).sum::<f64>() / count;
         Self {
             episodes: results.len(),
             mean_return,
-            std_return: (returns.clone().map(|r| (r - mean_return).powi(2)).sum::<f64>() / count).sqrt(),
+            std_return: spread(&mut returns.clone(), mean_return),
             min_return: returns.clone().fold(f64::INFINITY, f64::min),
             max_return: returns.fold(f64::NEG_INFINITY, f64::max),
-            mean_length: lengths.clone().map(f64::from).sum::<f64>() / count,
+            mean_length,
+            std_length: spread(&mut lengths.clone().map(f64::from), mean_length),
             min_length: lengths.clone().min().unwrap_or(0),
             max_length: lengths.max().unwrap_or(0),
         }

@@ -19,13 +19,11 @@ pub struct BurnNetwork<M> {
 }
 
 /// The outputs of the last training pass, still tied to what they were computed from.
-enum Graph {
-    Whole(Tensor<2>),
-    /// Heads on detached features, and detached heads on features.
-    Split {
-        heads: Tensor<2>,
-        trunk: Tensor<2>,
-    },
+struct Graph {
+    outputs: Tensor<2>,
+    /// Where the heads learn from another gradient than the layers below: `outputs` then come from features cut off the graph, and
+    /// these from heads cut off it.
+    trunk: Option<Tensor<2>>,
 }
 
 impl<M: BurnModel> BurnNetwork<M> {
@@ -74,13 +72,12 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
         let observations = backend.tensor(observations, [rows, self.inputs], &self.training_device())?;
         let features = self.model.trunk(observations);
         let graph = if asymmetric {
-            let heads = self.model.heads(features.detach());
-            Graph::Split { heads, trunk: self.model.clone().no_grad().heads(features) }
+            let outputs = self.model.heads(features.detach());
+            Graph { outputs, trunk: Some(self.model.clone().no_grad().heads(features)) }
         } else {
-            Graph::Whole(self.model.heads(features))
+            Graph { outputs: self.model.heads(features), trunk: None }
         };
-        let (Graph::Whole(result) | Graph::Split { heads: result, .. }) = &graph;
-        backend.store(result.clone().inner(), outputs)?;
+        backend.store(graph.outputs.clone().inner(), outputs)?;
         self.graph = Some(graph);
         Ok(())
     }
@@ -98,11 +95,11 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
             let d = backend.tensor(d, outputs.dims(), &device)?;
             Ok((outputs * d).sum())
         };
-        let sum = match (self.graph.take(), d_trunk) {
-            (Some(Graph::Whole(outputs)), _) => seeded(outputs, d_outputs)?,
-            (Some(Graph::Split { heads, trunk }), Some(d_trunk)) => seeded(heads, d_outputs)? + seeded(trunk, d_trunk)?,
-            _ => unreachable!("backward follows forward_train"),
-        };
+        let graph = self.graph.take().expect("backward follows forward_train");
+        let mut sum = seeded(graph.outputs, d_outputs)?;
+        if let (Some(trunk), Some(d_trunk)) = (graph.trunk, d_trunk) {
+            sum = sum + seeded(trunk, d_trunk)?;
+        }
         let mut collector = Collector { gradients: sum.backward(), parts: Vec::new() };
         self.model.visit(&mut collector);
         backend.store(Tensor::cat(collector.parts, 0), gradients)
@@ -119,9 +116,9 @@ impl ModuleMapper for Loader {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         param.map(|old| {
             let shape = old.dims();
-            let end = self.at + shape.iter().product::<usize>();
-            let part = self.arena.clone().slice([self.at..end]).reshape(shape);
-            self.at = end;
+            let len = shape.iter().product();
+            let part = self.arena.clone().narrow(0, self.at, len).reshape(shape);
+            self.at += len;
             part.detach().require_grad()
         })
     }

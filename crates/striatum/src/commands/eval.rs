@@ -19,7 +19,8 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     let saved = SavedPolicy::load(&args.run.run, args.run.checkpoint.into())?;
     let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
     let make_envs = builtin(&saved.config.task);
-    let (evaluation, info) = saved.evaluate(&make_envs, (args.device, args.engine), choice, args.seed, args.episodes as usize)?;
+    let (evaluation, info) =
+        saved.evaluate(&make_envs, (args.device, args.engine), choice, args.seed, args.episodes as usize)?;
     if args.json {
         let mut object = serde_json::to_value(&evaluation)?;
         object["task"] = saved.config.task.clone().into();
@@ -40,7 +41,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         evaluation.mean_return, evaluation.std_return, evaluation.min_return, evaluation.max_return
     ))?;
     say(format_args!(
-        "length  {:.1}  (min {}, max {})",
-        evaluation.mean_length, evaluation.min_length, evaluation.max_length
+        "length  {:.1} ± {:.1}  (min {}, max {})",
+        evaluation.mean_length, evaluation.std_length, evaluation.min_length, evaluation.max_length
     ))
 }
