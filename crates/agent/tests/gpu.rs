@@ -1,4 +1,4 @@
-//! Burn on a GPU, with the shaders on its own buffers, against the fused network on the CPU with the mirrors: the same TD errors
+//! Burn on a GPU, with the shaders on the same device, against the fused network on the CPU with the mirrors: the same TD errors
 //! and the same weights after an update. Ignored where there is no adapter.
 
 #[cfg(feature = "burn")]

@@ -89,6 +89,9 @@ pub struct SettingArgs {
     /// Environments that are stepped together
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub num_envs: Option<u64>,
+    /// Threads of the CPU engine; 0 is one a core. Results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub threads: Option<u64>,
     /// End the run once the task counts as solved
     #[arg(long)]
     pub stop_at_threshold: bool,

@@ -7,9 +7,26 @@ use serde::Serialize;
 use striatum_agent::Learner;
 use striatum_envs::{StepBuffers, VecEnv};
 use striatum_kernels::{Backend, RunningMoments};
+use striatum_rng::{Purpose, Stream};
 
 /// Episodes that run side by side, at most.
 pub const EVAL_ENVS: usize = 64;
+
+/// What evaluation episodes are for; each has starts of its own, and none has training's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Choosing the best policy during training.
+    Selection = 0,
+    /// Measuring a saved policy.
+    Measurement = 1,
+}
+
+impl Occasion {
+    fn seed(self, seed: u64) -> u64 {
+        let mut stream = Stream::new(seed, Purpose::Evaluation, self as u32, 0);
+        u64::from(stream.word()) | u64::from(stream.word()) << 32
+    }
+}
 
 /// Returns and lengths of evaluation episodes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,7 +86,7 @@ pub fn evaluate<B: Backend>(
     config: &Config,
     envs: &mut dyn VecEnv,
     choice: Choice,
-    seed: u64,
+    (occasion, seed): (Occasion, u64),
     episodes: usize,
 ) -> Result<Evaluation, TrainError> {
     let (count, width) = (envs.num_envs(), envs.observation_space().width());
@@ -81,7 +98,7 @@ pub fn evaluate<B: Backend>(
     let mut running = vec![(0.0_f64, 0_u32); count];
     let mut results = Vec::with_capacity(episodes);
 
-    envs.reset(seed, &mut observations)?;
+    envs.reset(occasion.seed(seed), &mut observations)?;
     let mut step = 0;
     while results.len() < episodes {
         let rows = normalized(normalizer, config.normalize.observation_clip, &observations);

@@ -5,7 +5,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{Config, DeviceChoice, EngineChoice};
 use crate::engine::EngineInfo;
 use crate::error::TrainError;
-use crate::evaluate::{EVAL_ENVS, Evaluation, evaluate};
+use crate::evaluate::{EVAL_ENVS, Evaluation, Occasion, evaluate};
 use crate::export::{ObservationNormalizer, PolicyExport};
 use crate::folder::RunFolder;
 use crate::run::{MakeEnvs, load_learner, open_engine};
@@ -78,7 +78,7 @@ impl SavedPolicy {
         let evaluation = crate::with_learner!(engine, learner => {
             let mut learner = learner;
             load_learner(&mut learner, &self.checkpoint)?;
-            evaluate(&mut learner, normalizer.as_ref(), &config, &mut *envs, choice, seed, episodes)?
+            evaluate(&mut learner, normalizer.as_ref(), &config, &mut *envs, choice, (Occasion::Measurement, seed), episodes)?
         });
         Ok((evaluation, info))
     }

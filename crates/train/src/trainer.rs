@@ -4,12 +4,11 @@ use crate::actor::{Actor, Choice};
 use crate::collector::Collector;
 use crate::config::Config;
 use crate::error::TrainError;
-use crate::evaluate::{EVAL_ENVS, Evaluation, evaluate};
+use crate::evaluate::{EVAL_ENVS, Evaluation, Occasion, evaluate};
 use std::time::Instant;
 use striatum_agent::{Algorithm, Learner, Rollout, UpdateMetrics, update_a2c, update_ppo};
 use striatum_envs::VecEnv;
 use striatum_kernels::Backend;
-use striatum_rng::{Purpose, Stream};
 
 /// How far a run has come.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -175,14 +174,13 @@ impl<B: Backend> Trainer<B> {
     /// # Errors
     /// If an environment or the device fails.
     pub fn evaluate(&mut self) -> Result<(Evaluation, bool), TrainError> {
-        let seed = Stream::new(self.config.seed, Purpose::Evaluation, 0, 0).word();
         let evaluation = evaluate(
             &mut self.learner,
             self.collector.normalizer.as_ref(),
             &self.config,
             &mut *self.eval_envs,
             Choice::Deterministic,
-            u64::from(seed),
+            (Occasion::Selection, self.config.seed),
             self.config.eval.episodes,
         )?;
         self.progress.evaluated_at = self.progress.steps;

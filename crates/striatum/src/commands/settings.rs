@@ -17,6 +17,7 @@ pub fn resolve(args: &SettingArgs) -> Result<Config> {
     set("seed", integer(args.seed));
     set("total_steps", integer(args.total_steps));
     set("num_envs", integer(args.num_envs));
+    set("threads", integer(args.threads));
     if args.stop_at_threshold {
         let run = Table::from_iter([("stop_at_threshold".to_owned(), Value::Boolean(true))]);
         set("run", Some(Value::Table(run)));

@@ -137,7 +137,11 @@ const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 
 /// Every key, in the order in which `to_toml` writes them: top-level keys first, then section by section.
 pub const KEYS: &[Key] = &[
-    key("task", Kind::Text, "The task: a built-in name such as CartPole-v1, or gym:NAME for a Gymnasium task."),
+    key(
+        "task",
+        Kind::Text,
+        "The task: a built-in name such as CartPole-v1; the name that its runs get for a task of your own.",
+    ),
     key("algo", Kind::OneOf(&["ppo", "a2c"]), "The algorithm; its section below applies, the other one is ignored."),
     key("engine", Kind::OneOf(&["auto", "fused", "burn"]), "What computes the networks."),
     key(

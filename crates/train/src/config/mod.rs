@@ -26,7 +26,7 @@ use toml::Table;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The task: a built-in name, or `gym:NAME`.
+    /// The task: a built-in name, or what the runs of a task of your own are called.
     pub task: String,
     /// The algorithm; only its own section applies.
     pub algo: Algorithm,
