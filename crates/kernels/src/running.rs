@@ -79,9 +79,11 @@ impl RunningMoments {
         self.count = total;
     }
 
-    /// `(x - mean) / sqrt(variance + 1e-8)` of every number of `rows` `[R, width]`, clipped to `-clip..clip`.
+    /// `(x - mean) / sqrt(variance + 1e-8)` of every number of `rows` `[R, width]`, clipped to `-clip..clip`. Before the first row
+    /// numbers are only clipped: a variance of 0 would send all of them to the clip.
     pub fn normalize(&self, rows: &mut [f32], clip: f32) {
-        let scales: Vec<f64> = self.variance().map(|variance| 1.0 / (variance + EPSILON).sqrt()).collect();
+        let scale = |variance: f64| if self.count > 0.0 { 1.0 / (variance + EPSILON).sqrt() } else { 1.0 };
+        let scales: Vec<f64> = self.variance().map(scale).collect();
         for row in rows.chunks_exact_mut(self.mean.len().max(1)) {
             for ((x, mean), scale) in row.iter_mut().zip(&self.mean).zip(&scales) {
                 *x = (((f64::from(*x) - mean) * scale) as f32).clamp(-clip, clip);

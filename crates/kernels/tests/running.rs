@@ -46,6 +46,13 @@ fn normalised_rows_are_clipped_and_constants_become_0() {
 }
 
 #[test]
+fn before_the_first_row_numbers_are_only_clipped() {
+    let mut rows = [0.25, -0.001, 30.0, -30.0];
+    RunningMoments::new(2).normalize(&mut rows, 10.0);
+    assert_eq!(rows, [0.25, -0.001, 10.0, -10.0]);
+}
+
+#[test]
 fn rows_that_do_not_count_change_nothing() {
     let mut running = RunningMoments::new(1);
     running.update(&[], None);

@@ -90,6 +90,11 @@ pub fn evaluate<B: Backend>(
     episodes: usize,
 ) -> Result<Evaluation, TrainError> {
     let (count, width) = (envs.num_envs(), envs.observation_space().width());
+    // Training's first steps draw from the plain seed.
+    let choice = match choice {
+        Choice::Sampled(seed) => Choice::Sampled(occasion.seed(seed)),
+        Choice::Deterministic => choice,
+    };
     let mut actor = Actor::new(choice, envs.action_space(), &config.network, &config.dopamine);
     actor.begin(learner)?;
     let mut left: Vec<usize> = (0..count).map(|i| episodes / count + usize::from(i < episodes % count)).collect();
@@ -103,7 +108,8 @@ pub fn evaluate<B: Backend>(
     while results.len() < episodes {
         let rows = normalized(normalizer, config.normalize.observation_clip, &observations);
         let outputs = learner.predict(&rows)?;
-        let actions = actor.act(learner, &outputs, step, step as usize);
+        // New exploration matrices come as often as in training.
+        let actions = actor.act(learner, &outputs, step, step as usize % config.num_steps());
         envs.step(
             &actions.taken,
             StepBuffers {

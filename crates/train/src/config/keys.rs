@@ -220,7 +220,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "network.log_std_init",
-        Kind::Real { min: Included(-20.0), max: Included(5.0) },
+        Kind::Real { min: Included(-20.0), max: Included(2.0) },
         "Initial log standard deviation of a continuous policy.",
     ),
     key(
