@@ -52,7 +52,8 @@ fn log_std_gradient(
     if local != 0u {
         return;
     }
-    let l = log_std[parameter];
-    let factor = select(exp(2.0 * l), 1.0, shape.features == 0u);
-    d_log_std[parameter] = select(0.0, factor * sum, l >= -20.0 && l <= 2.0);
+    let l = clamp(log_std[parameter], -20.0, 2.0);
+    let slope = sum * select(exp(2.0 * l), 1.0, shape.features == 0u);
+    // Beyond the range only a step back passes; with none, a step too far would be for ever.
+    d_log_std[parameter] = select(slope, 0.0, slope * (log_std[parameter] - l) < 0.0);
 }

@@ -12,9 +12,9 @@ const VARIANCE_FLOOR: f32 = 1e-6;
 pub(crate) struct Gaussian {
     squash: bool,
     features: usize,
-    /// `exp(2 log_std)`, and whether `log_std` is inside its range, one each.
+    /// `exp(2 log_std)`, and how far `log_std` is above its range (or, negative, below), one each.
     squares: Vec<f32>,
-    learns: Vec<bool>,
+    beyond: Vec<f32>,
     mean: Vec<f32>,
     variance: Vec<f32>,
     log_sigma: Vec<f32>,
@@ -30,7 +30,7 @@ impl Gaussian {
         let [low, high] = LOG_STD_RANGE;
         let clamped: Vec<f32> = log_std.iter().map(|l| l.clamp(low, high)).collect();
         let squares: Vec<f32> = clamped.iter().map(|l| (2.0 * l).exp()).collect();
-        let learns = log_std.iter().map(|l| (low..=high).contains(l)).collect();
+        let beyond = log_std.iter().zip(&clamped).map(|(l, clamped)| l - clamped).collect();
         let (variance, log_sigma) =
             if features == 0 { (squares.clone(), clamped) } else { (vec![0.0; dims], vec![0.0; dims]) };
         let sums = vec![0.0; log_std.len()];
@@ -38,7 +38,7 @@ impl Gaussian {
             squash,
             features,
             squares,
-            learns,
+            beyond,
             mean: vec![0.0; dims],
             variance,
             log_sigma,
@@ -133,7 +133,9 @@ impl Density for Gaussian {
     fn finish(&self, d_log_std: &mut [f32]) {
         for (i, d) in d_log_std.iter_mut().enumerate() {
             let factor = if self.features == 0 { 1.0 } else { self.squares[i] };
-            *d = if self.learns[i] { self.sums[i] as f32 * factor } else { 0.0 };
+            let slope = self.sums[i] as f32 * factor;
+            // Beyond the range only a step back passes; with none, a step too far would be for ever.
+            *d = if slope * self.beyond[i] < 0.0 { 0.0 } else { slope };
         }
     }
 }
