@@ -4,7 +4,8 @@
 
 use std::hint::black_box;
 use std::time::Instant;
-use striatum_kernels::{Activation, HeadLayout, LossRows, MlpCpu, MlpSpec, Policy, SimdLevel};
+use std::ops::Range;
+use striatum_kernels::{Activation, Cpu, HeadLayout, MlpCpu, MlpSpec, Policy, SimdLevel, TilePass};
 
 fn main() {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
@@ -12,8 +13,8 @@ fn main() {
         let peak = peak(level);
         println!("\n{level:?}: peak {peak:.0} GFLOP/s a thread");
         println!(
-            "{:<12}{:>6}{:>9}{:>15}{:>15}{:>15}{:>15}",
-            "hidden", "rows", "threads", "inference", "forward", "backward", "fused"
+            "{:<12}{:>6}{:>9}{:>15}{:>15}",
+            "hidden", "rows", "threads", "inference", "training"
         );
         for (hidden, rows) in
             [([64, 64], 8), ([64, 64], 128), ([64, 64], 512), ([64, 64], 8192), ([256, 256], 512), ([256, 256], 8192)]
@@ -24,21 +25,30 @@ fn main() {
                     let speed = flops / seconds / 1e9;
                     format!("{speed:>7.1} ({:>3.0} %)", 100.0 * speed / (peak * threads as f64))
                 });
-                println!(
-                    "{:<12}{rows:>6}{threads:>9}{:>15}{:>15}{:>15}{:>15}",
-                    format!("{hidden:?}"),
-                    cells[0],
-                    cells[1],
-                    cells[2],
-                    cells[3]
-                );
+                println!("{:<12}{rows:>6}{threads:>9}{:>15}{:>15}", format!("{hidden:?}"), cells[0], cells[1]);
             }
         }
     }
 }
 
-/// Operations and seconds of `forward`, `forward_train`, `backward` and `train_pass` of two separate networks.
-fn times(hidden: [usize; 2], rows: usize, threads: usize, level: SimdLevel) -> [(f64, f64); 4] {
+/// A pass over given rows with a given gradient.
+struct Given {
+    observations: Vec<f32>,
+    d_outputs: Vec<f32>,
+}
+
+impl TilePass for Given {
+    fn observations(&self, rows: Range<usize>, observations: &mut [f32]) {
+        observations.copy_from_slice(&self.observations[4 * rows.start..4 * rows.end]);
+    }
+
+    fn loss(&self, _: usize, rows: Range<usize>, _: &[f32], d_outputs: &mut [f32], _: Option<&mut [f32]>) {
+        d_outputs.copy_from_slice(&self.d_outputs[3 * rows.start..3 * rows.end]);
+    }
+}
+
+/// Operations and seconds of `forward` and `train_pass` of two separate networks.
+fn times(hidden: [usize; 2], rows: usize, threads: usize, level: SimdLevel) -> [(f64, f64); 2] {
     let head = HeadLayout { policy: Policy::Categorical { nvec: vec![2] }, dual: false, value_heads: 1 };
     let spec = MlpSpec { inputs: 4, hidden: hidden.to_vec(), activation: Activation::Tanh, shared_trunk: false, head };
     let weights: usize = spec.params().iter().filter(|p| p.shape.len() == 2).map(|p| p.len()).sum();
@@ -46,21 +56,17 @@ fn times(hidden: [usize; 2], rows: usize, threads: usize, level: SimdLevel) -> [
     let first = 2.0 * (rows * 2 * spec.inputs * hidden[0]) as f64;
     let number = |i: usize| (i as f32 * 0.618).fract() - 0.5;
     let params: Vec<f32> = (0..spec.param_count()).map(|i| 0.3 * number(i)).collect();
-    let observations: Vec<f32> = (0..rows * 4).map(number).collect();
-    let d_outputs: Vec<f32> = (0..rows * 3).map(number).collect();
+    let pass = Given {
+        observations: (0..rows * 4).map(number).collect(),
+        d_outputs: (0..rows * 3).map(number).collect(),
+    };
     let mut outputs = vec![0.0; rows * 3];
     let mut gradients = vec![0.0; params.len()];
-    let mut network = MlpCpu::with_simd(&spec, rows, threads, level);
-    let inference = best(|| network.forward(&params, black_box(&observations), rows, &mut outputs));
-    let train = best(|| network.forward_train(&params, black_box(&observations), rows, &mut outputs));
-    let backward = best(|| network.backward(&params, &observations, black_box(&d_outputs), None, &mut gradients));
-    let mut d = d_outputs.clone();
-    let fused = best(|| {
-        let batch = LossRows { rows: 0..rows, outputs: &mut outputs, d_outputs: &mut d, d_trunk: None };
-        network.train_pass(&params, black_box(&observations), batch, &|_| (), &mut gradients);
-    });
-    let back = 2.0 * forward - first;
-    [(forward, inference), (forward, train), (back, backward), (forward + back, fused)]
+    let mut network = MlpCpu::with_simd(&spec, 1, &Cpu::with_threads(threads), level);
+    network.load(&params);
+    let inference = best(|| network.forward(0, black_box(&pass.observations), rows, &mut outputs));
+    let training = best(|| network.train_pass(0, rows, false, black_box(&pass), &mut gradients));
+    [(forward, inference), (3.0 * forward - first, training)]
 }
 
 /// Seconds of the fastest of many calls.

@@ -25,7 +25,7 @@ impl Gpu {
         self.launch(&GLOBAL_NORM, &[], &bindings, agents * parts);
 
         let groups = parameters.div_ceil(WORKGROUP).max(1);
-        let shape = [agents, parameters, parts, groups].map(word);
+        let shape = [agents, parameters, parts, groups, args.grad_norm_at, 0, 0, 0].map(word);
         let bindings = [
             Bind::Data(cast_slice(&shape)),
             Bind::Data(cast_slice(&args.params[..agents])),
