@@ -4,10 +4,16 @@ mod actor_critic_loss;
 mod adapter;
 mod advantage_moments;
 mod buffer;
+mod column_moments;
+mod discounted_returns;
+mod episode_window;
 mod gae;
 mod gather;
 mod launch;
 mod optimizer;
+mod rollout_stats;
+mod scale_rewards;
+mod shuffle;
 mod td_error;
 
 pub use adapter::{AdapterInfo, AdapterKind, adapters};
