@@ -20,7 +20,7 @@ struct Shape {
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> rows: array<f32>;            // [A, R, C]
-@group(0) @binding(2) var<storage, read_write> moments: array<f32>;   // [A, parts, C, 3]
+@group(0) @binding(2) var<storage, read_write> moments: array<f32>;   // [A, C, 3], or [A, parts, C, 4] to be merged
 
 @compute @workgroup_size(256)
 fn column_moments(
@@ -49,9 +49,13 @@ fn column_moments(
     }
     let all = moments_of_group(local, own, width);
     if local < width {
-        let at = 3u * (part * shape.columns + column);
+        let whole = shape.parts == 1u;
+        let at = select(4u, 3u, whole) * (part * shape.columns + column);
         moments[at] = all.count;
-        moments[at + 1u] = all.mean;
+        moments[at + 1u] = select(all.origin, mean_of(all), whole);
         moments[at + 2u] = all.m2;
+        if !whole {
+            moments[at + 3u] = all.offset;
+        }
     }
 }

@@ -18,7 +18,7 @@ struct Shape {
 @group(0) @binding(3) var<storage, read> terminated: array<f32>;      // [A, T, N]
 @group(0) @binding(4) var<storage, read> truncated: array<f32>;       // [A, T, N]
 @group(0) @binding(5) var<storage, read_write> running: array<f32>;   // [A, N]
-@group(0) @binding(6) var<storage, read_write> moments: array<f32>;   // [A, groups, 3]
+@group(0) @binding(6) var<storage, read_write> moments: array<f32>;   // [A, 3], or [A, groups, 4] to be merged
 
 @compute @workgroup_size(256)
 fn discounted_returns(
@@ -47,8 +47,13 @@ fn discounted_returns(
     }
     let all = moments_of_group(local, own, 1u);
     if local == 0u {
-        moments[3u * flat] = all.count;
-        moments[3u * flat + 1u] = all.mean;
-        moments[3u * flat + 2u] = all.m2;
+        let whole = shape.groups == 1u;
+        let at = select(4u, 3u, whole) * flat;
+        moments[at] = all.count;
+        moments[at + 1u] = select(all.origin, mean_of(all), whole);
+        moments[at + 2u] = all.m2;
+        if !whole {
+            moments[at + 3u] = all.offset;
+        }
     }
 }

@@ -11,7 +11,7 @@ struct Shape {
 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> partial: array<f32>;         // [A, parts, C, 3]
+@group(0) @binding(1) var<storage, read> partial: array<f32>;         // [A, parts, C, 4]: count, origin, squares, offset
 @group(0) @binding(2) var<storage, read_write> moments: array<f32>;   // [A, C, 3]
 
 @compute @workgroup_size(256)
@@ -28,13 +28,13 @@ fn merge_moments(
     let column = i % shape.columns;
     var own = NO_MOMENTS;
     for (var part = local; part < shape.parts; part += 256u) {
-        let at = 3u * ((agent * shape.parts + part) * shape.columns + column);
-        own = merged(own, Moments(partial[at], partial[at + 1u], partial[at + 2u]));
+        let at = 4u * ((agent * shape.parts + part) * shape.columns + column);
+        own = merged(own, Moments(partial[at], partial[at + 1u], partial[at + 3u], partial[at + 2u]));
     }
     let all = moments_of_group(local, own, 1u);
     if local == 0u {
         moments[3u * i] = all.count;
-        moments[3u * i + 1u] = all.mean;
+        moments[3u * i + 1u] = mean_of(all);
         moments[3u * i + 2u] = all.m2;
     }
 }

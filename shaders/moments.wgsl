@@ -3,19 +3,30 @@
 
 struct Moments {
     count: f32,
-    mean: f32,
+    /// A number near the mean: the first.
+    origin: f32,
+    /// The mean less the origin, so that a mean far from 0 takes no digits from the deviations.
+    offset: f32,
     /// Sum of squared deviations.
     m2: f32,
 }
 
-const NO_MOMENTS: Moments = Moments(0.0, 0.0, 0.0);
+const NO_MOMENTS: Moments = Moments(0.0, 0.0, 0.0, 0.0);
+
+fn mean_of(moments: Moments) -> f32 {
+    return moments.origin + moments.offset;
+}
 
 /// With one number more.
 fn with_number(own: Moments, x: f32) -> Moments {
+    if own.count == 0.0 {
+        return Moments(1.0, x, 0.0, 0.0);
+    }
     let count = own.count + 1.0;
-    let apart = x - own.mean;
-    let mean = own.mean + apart / count;
-    return Moments(count, mean, own.m2 + apart * (x - mean));
+    let from_origin = x - own.origin;
+    let apart = from_origin - own.offset;
+    let offset = own.offset + apart / count;
+    return Moments(count, own.origin, offset, own.m2 + apart * (from_origin - offset));
 }
 
 /// Of the numbers of both.
@@ -27,9 +38,9 @@ fn merged(a: Moments, b: Moments) -> Moments {
         return b;
     }
     let count = a.count + b.count;
-    let apart = b.mean - a.mean;
+    let apart = (b.origin - a.origin) + (b.offset - a.offset);
     let share = b.count / count;
-    return Moments(count, a.mean + apart * share, a.m2 + b.m2 + apart * apart * a.count * share);
+    return Moments(count, a.origin, a.offset + apart * share, a.m2 + b.m2 + apart * apart * a.count * share);
 }
 
 var<workgroup> moments_of_invocations: array<Moments, 256>;

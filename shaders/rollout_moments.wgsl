@@ -59,13 +59,13 @@ fn rollout_moments(
     let all_rewards = moments_of_group(local, own_rewards, 1u);
     if local == 0u {
         let at = 8u * i;
-        partial[at] = all_deltas.mean;
+        partial[at] = mean_of(all_deltas);
         partial[at + 1u] = all_deltas.m2;
         partial[at + 2u] = all_positive;
-        partial[at + 3u] = all_advantages.mean;
+        partial[at + 3u] = mean_of(all_advantages);
         partial[at + 4u] = all_advantages.m2;
-        partial[at + 5u] = all_returns.mean;
+        partial[at + 5u] = mean_of(all_returns);
         partial[at + 6u] = all_returns.m2;
-        partial[at + 7u] = all_rewards.mean;
+        partial[at + 7u] = mean_of(all_rewards);
     }
 }

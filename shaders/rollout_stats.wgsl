@@ -40,11 +40,11 @@ fn rollout_stats(
         let at = 8u * (agent * shape.parts + part);
         let first = min(part * shape.part, shape.rows);
         let count = f32(min(shape.part, shape.rows - first));
-        deltas = merged(deltas, Moments(count, partial[at], partial[at + 1u]));
+        deltas = merged(deltas, Moments(count, partial[at], 0.0, partial[at + 1u]));
         positive += partial[at + 2u];
-        advantages = merged(advantages, Moments(count, partial[at + 3u], partial[at + 4u]));
-        returns = merged(returns, Moments(count, partial[at + 5u], partial[at + 6u]));
-        rewards = merged(rewards, Moments(count, partial[at + 7u], 0.0));
+        advantages = merged(advantages, Moments(count, partial[at + 3u], 0.0, partial[at + 4u]));
+        returns = merged(returns, Moments(count, partial[at + 5u], 0.0, partial[at + 6u]));
+        rewards = merged(rewards, Moments(count, partial[at + 7u], 0.0, 0.0));
     }
     let all_positive = sum_of_group(local, positive);
     let all_deltas = moments_of_group(local, deltas, 1u);
@@ -54,12 +54,12 @@ fn rollout_stats(
     if local == 0u {
         let count = max(f32(shape.rows), 1.0);
         let at = 8u * agent;
-        stats[at] = all_deltas.mean;
+        stats[at] = mean_of(all_deltas);
         stats[at + 1u] = all_deltas.m2 / count;
         stats[at + 2u] = all_positive / count;
         stats[at + 3u] = all_advantages.m2 / count;
         stats[at + 4u] = all_returns.m2 / count;
-        stats[at + 5u] = all_rewards.mean;
+        stats[at + 5u] = mean_of(all_rewards);
         stats[at + 6u] = 0.0;
         stats[at + 7u] = 0.0;
     }

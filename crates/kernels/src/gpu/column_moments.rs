@@ -28,7 +28,7 @@ impl Gpu {
         });
     }
 
-    /// Lets `launch` write moments `[A, parts, C, 3]`, and merges them into `out`. One part needs no merging.
+    /// Lets `launch` write the moments of parts, `[A, parts, C, 4]`, and merges them into `out`, `[A, C, 3]`; one part's go there at once.
     pub(super) fn in_parts(
         &self,
         agents: usize,
@@ -40,7 +40,7 @@ impl Gpu {
         if parts == 1 {
             return launch(out);
         }
-        let mut partial = self.zeros(3 * agents * parts * columns);
+        let mut partial = self.zeros(4 * agents * parts * columns);
         launch(&mut partial);
         let shape = [agents, columns, parts, 0].map(word);
         let bindings = [Bind::Data(cast_slice(&shape)), (&partial).into(), out.into()];

@@ -74,7 +74,7 @@ impl Iteration {
             }
         }
         let rows = self.rows();
-        for i in (0..self.deltas.len()).filter(|i| i / rows % self.shape.heads > 0) {
+        for i in (0..self.deltas.len()).filter(|i| !(i / rows).is_multiple_of(self.shape.heads)) {
             self.deltas[i] = f32::NAN;
             self.advantages[i] = f32::NAN;
             self.returns[i] = f32::NAN;
