@@ -3,7 +3,7 @@
 //!
 //! Every array has a leading agent index A: many agents are one launch. `f32` flags are 0.0 or 1.0.
 
-use crate::{HeadLayout, KernelError};
+use crate::{HeadLayout, KernelError, RolloutStatsArgs};
 use bytemuck::{Pod, Zeroable};
 
 /// The shape of a rollout: A agents, K value heads, T steps, N environments an agent.
@@ -413,6 +413,9 @@ pub trait Backend {
 
     /// `out[a, i]` is where the keyed permutation of 0..rows takes i; `keys` are `[A]`, `out` is `[A, rows]`.
     fn shuffle(&self, keys: &[[u32; 2]], rows: usize, out: &mut Self::Indices);
+
+    /// What is reported of a rollout.
+    fn rollout_stats(&self, args: RolloutStatsArgs<'_, Self::Buffer>);
 
     /// Columns of rows, each to a line of its own: `out[a, k, at + place(r)] = source[a, r, column + k]`.
     fn take_columns(&self, args: TakeColumnsArgs<'_, Self::Buffer, Self::Indices>);

@@ -2,7 +2,8 @@
 
 use crate::pool::Pool;
 use crate::{
-    Backend, GaeArgs, KernelError, LossArgs, Minibatch, OptimizerArgs, Selection, TakeColumnsArgs, TdErrorArgs,
+    Backend, GaeArgs, KernelError, LossArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection, TakeColumnsArgs,
+    TdErrorArgs,
 };
 use std::fmt;
 use std::num::NonZero;
@@ -102,14 +103,11 @@ impl Backend for Cpu {
     }
 
     fn shuffle(&self, keys: &[[u32; 2]], rows: usize, out: &mut Vec<u32>) {
-        for (agent, key) in keys.iter().enumerate() {
-            let own = &mut out[agent * rows..][..rows];
-            own.iter_mut().enumerate().for_each(|(i, o)| *o = i as u32);
-            let mut s = striatum_rng::Stream::new(u64::from(key[0]) << 32 | u64::from(key[1]), striatum_rng::Purpose::Shuffle, 0, 0);
-            for i in (1..rows).rev() {
-                own.swap(i, s.below(i as u32 + 1) as usize);
-            }
-        }
+        crate::shuffle(keys, rows, out);
+    }
+
+    fn rollout_stats(&self, args: RolloutStatsArgs<'_, Vec<f32>>) {
+        crate::rollout_stats(args);
     }
 
     fn take_columns(&self, args: TakeColumnsArgs<'_, Vec<f32>, Vec<u32>>) {

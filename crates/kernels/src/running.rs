@@ -66,10 +66,15 @@ impl RunningMoments {
                 *m2 += (f64::from(x) - mean).powi(2);
             }
         }
-        self.merge(n, &mean, &m2);
+        self.merge_batch(n, &mean, &m2);
     }
 
-    fn merge(&mut self, n: f64, mean: &[f64], m2: &[f64]) {
+    /// Adds `n` rows of which the means and the sums of squared deviations of the columns are known, each `[width]`, as
+    /// [`column_moments`](crate::column_moments()) finds them.
+    pub fn merge_batch(&mut self, n: f64, mean: &[f64], m2: &[f64]) {
+        if n == 0.0 {
+            return;
+        }
         let total = self.count + n;
         for (i, (own_mean, own_m2)) in self.mean.iter_mut().zip(&mut self.m2).enumerate() {
             let apart = mean[i] - *own_mean;
@@ -131,13 +136,20 @@ impl ReturnScaler {
         if n > 0.0 {
             let mean = self.returns.iter().sum::<f64>() / n;
             let m2 = self.returns.iter().map(|r| (r - mean).powi(2)).sum();
-            self.moments.merge(n, &[mean], &[m2]);
+            self.moments.merge_batch(n, &[mean], &[m2]);
         }
         for (sum, &done) in self.returns.iter_mut().zip(dones) {
             if done != 0.0 {
                 *sum = 0.0;
             }
         }
+    }
+
+    /// Takes a whole rollout: the `returns` `[N]` under way after it, and count, mean and sum of squared deviations of all of its
+    /// returns, as [`discounted_returns`](crate::discounted_returns()) finds them.
+    pub fn merge_batch(&mut self, returns: &[f32], [count, mean, m2]: [f32; 3]) {
+        self.returns.iter_mut().zip(returns).for_each(|(own, &sum)| *own = f64::from(sum));
+        self.moments.merge_batch(f64::from(count), &[f64::from(mean)], &[f64::from(m2)]);
     }
 
     /// What a reward is multiplied by: `1 / sqrt(variance + 1e-8)`, or 1 before the second return.

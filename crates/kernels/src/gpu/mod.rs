@@ -4,10 +4,16 @@ mod actor_critic_loss;
 mod adapter;
 mod advantage_moments;
 mod buffer;
+mod column_moments;
+mod discounted_returns;
+mod episode_window;
 mod gae;
 mod gather;
 mod launch;
 mod optimizer;
+mod rollout_stats;
+mod scale_rewards;
+mod shuffle;
 mod td_error;
 
 pub use adapter::{AdapterInfo, AdapterKind, adapters};
@@ -17,7 +23,8 @@ pub use launch::{Bind, GRID_WGSL, PHILOX_WGSL, Shader, WORKGROUP};
 pub(crate) use launch::{shader, word};
 
 use crate::{
-    Backend, GaeArgs, KernelError, LossArgs, Minibatch, OptimizerArgs, Selection, TakeColumnsArgs, TdErrorArgs,
+    Backend, GaeArgs, KernelError, LossArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection, TakeColumnsArgs,
+    TdErrorArgs,
 };
 use launch::Pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -267,9 +274,11 @@ impl Backend for Gpu {
     }
 
     fn shuffle(&self, keys: &[[u32; 2]], rows: usize, out: &mut GpuIndices) {
-        let mut host = vec![0; keys.len() * rows];
-        crate::Cpu::with_threads(1).shuffle(keys, rows, &mut host);
-        self.write_indices(out, &host);
+        Self::shuffle(self, keys, rows, out);
+    }
+
+    fn rollout_stats(&self, args: RolloutStatsArgs<'_, GpuBuffer>) {
+        Self::rollout_stats(self, args);
     }
 
     fn take_columns(&self, args: TakeColumnsArgs<'_, GpuBuffer, GpuIndices>) {

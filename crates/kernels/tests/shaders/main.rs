@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/iteration.rs"]
+mod iteration;
 #[path = "../common/loss/mod.rs"]
 mod loss;
 #[path = "../common/optimizer.rs"]
@@ -11,11 +13,16 @@ mod optimizer_state;
 
 mod actor_critic_loss;
 mod advantage_moments;
+mod column_moments;
+mod discounted_returns;
+mod episode_window;
 mod gae;
 mod gather;
 mod gpu;
 mod optimizer;
 mod philox;
+mod rollout_stats;
+mod shuffle;
 mod td_error;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -36,6 +43,11 @@ const TESTS: &[&[Test]] = &[
     advantage_moments::TESTS,
     actor_critic_loss::TESTS,
     optimizer::TESTS,
+    shuffle::TESTS,
+    column_moments::TESTS,
+    discounted_returns::TESTS,
+    episode_window::TESTS,
+    rollout_stats::TESTS,
 ];
 
 fn main() -> ExitCode {

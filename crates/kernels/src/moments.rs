@@ -1,0 +1,40 @@
+//! The mirror of `shaders/moments.wgsl`, in double precision.
+
+/// Of some numbers of one column.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Moments {
+    pub(crate) count: f64,
+    pub(crate) mean: f64,
+    /// Sum of squared deviations.
+    pub(crate) m2: f64,
+}
+
+impl Moments {
+    /// Two passes.
+    pub(crate) fn of(numbers: &[f32]) -> Self {
+        let count = numbers.len() as f64;
+        let mean = numbers.iter().map(|&x| f64::from(x)).sum::<f64>() / count.max(1.0);
+        Self { count, mean, m2: numbers.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum() }
+    }
+
+    /// Of the numbers of both (Chan, Golub & LeVeque 1979).
+    pub(crate) fn merge(&mut self, other: Self) {
+        if other.count == 0.0 {
+            return;
+        }
+        let count = self.count + other.count;
+        let (apart, share) = (other.mean - self.mean, other.count / count);
+        self.mean += apart * share;
+        self.m2 += other.m2 + apart * apart * self.count * share;
+        self.count = count;
+    }
+
+    /// The population variance; 0 of nothing.
+    pub(crate) fn variance(&self) -> f64 {
+        self.m2 / self.count.max(1.0)
+    }
+
+    pub(crate) fn to_f32(self) -> [f32; 3] {
+        [self.count as f32, self.mean as f32, self.m2 as f32]
+    }
+}
