@@ -23,7 +23,14 @@ pub fn train(args: &TrainArgs) -> Result<()> {
 pub fn resume(args: &ResumeArgs) -> Result<()> {
     let task = fleet::list(&args.run)?.task;
     let summary = fleet::resume(changes(args), &builtin(&task), &options(&args.report, args.run.clone())?)?;
-    report(&summary, &args.report)
+    report(&summary, &args.report)?;
+    if summary.steps == 0 && summary.waiting.is_empty() && !args.report.quiet {
+        note(match summary.finished {
+            true => "nothing to do: every agent is finished; `--total-steps` with a larger number extends them",
+            false => "nothing to do: no agent is below the steps of `--stop-after`",
+        });
+    }
+    Ok(())
 }
 
 /// How many seeds, from the configured one on.

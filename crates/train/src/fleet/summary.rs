@@ -102,7 +102,7 @@ impl FleetSummary {
         let width = self.agents.iter().map(|agent| agent.agent.chars().count()).max().unwrap_or(0).max("agent".len());
         let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), format::value);
         let mut text =
-            format!("{:width$}  {:>9}  {:>9}  {:>9}  {:>10}", "agent", "return", "best", "last", "solved at");
+            format!("{:width$}  {:>9}  {:>9}  {:>9}  {:>10}", "agent", "return", "best eval", "last eval", "solved at");
         for AgentSummary { agent, summary, .. } in &self.agents {
             let solved = summary.solved_at_steps.map_or_else(|| "-".to_owned(), |steps| steps.to_string());
             let [mean, best, last] = [summary.episodic_return, summary.best_return, summary.last_return].map(shown);
