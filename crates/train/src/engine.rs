@@ -53,6 +53,15 @@ pub fn open(config: &Config, spec: &MlpSpec) -> Result<(Engine, EngineInfo), Tra
     }
 }
 
+/// Whether agents of this configuration may train side by side, each on threads of its own, without opening anything.
+///
+/// # Errors
+/// If the engine is not in this build, or cannot do what was asked.
+pub(crate) fn may_share_out(config: &Config, spec: &MlpSpec) -> Result<bool, TrainError> {
+    let (device, _) = choose_device(config.device, spec);
+    Ok(choose_engine(config.engine, device)? == "fused" && device == Device::Cpu)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Device {
     Cpu,
@@ -68,12 +77,12 @@ fn choose_device(choice: DeviceChoice, spec: &MlpSpec) -> (Device, Option<String
     }
     let count = spec.param_count();
     if count < GPU_PAYS_FROM {
-        let reason = format!("a network of {count} parameters trains faster on the CPU; `--device gpu` uses the GPU");
+        let reason = format!("{count} parameters train faster on the CPU; `--device gpu` takes the GPU");
         return (Device::Cpu, Some(reason));
     }
     match striatum_kernels::adapters().into_iter().filter(|a| !a.is_software).min_by_key(|a| a.kind) {
         Some(adapter) => {
-            let reason = format!("a network of {count} parameters is large enough for {}", adapter.name);
+            let reason = format!("{count} parameters are enough for {}", adapter.name);
             (Device::Gpu(Some(adapter.index)), Some(reason))
         }
         None => (Device::Cpu, Some("there is no GPU (a software adapter is used only when asked for)".into())),

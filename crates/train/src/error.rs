@@ -3,6 +3,7 @@
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::export::ExportError;
+use crate::fleet::FleetError;
 use crate::sinks::SinkError;
 use crate::spec::SpecError;
 use std::path::PathBuf;
@@ -40,6 +41,9 @@ pub enum TrainError {
     /// The engine asked for is not to be had.
     #[error("{0}")]
     Engine(String),
+    /// Several agents could not be launched.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// The run folder cannot be used.
     #[error("the run folder `{}` {reason}", path.display())]
     Folder {

@@ -1,7 +1,7 @@
 //! Training: configuration, the loop, events and their sinks, checkpoints, evaluation and export.
 //!
 //! [`run::train`] and [`run::resume`] are the entrances; [`run`] holds the loop from the first iteration to the summary, and
-//! [`trainer`] one iteration of it.
+//! [`trainer`] one iteration of it. [`fleet`] trains several agents in one launch.
 
 pub mod actor;
 pub mod checkpoint;
@@ -13,6 +13,7 @@ mod error;
 pub mod evaluate;
 pub mod event;
 pub mod export;
+pub mod fleet;
 pub mod folder;
 mod format;
 pub mod plot;
@@ -23,6 +24,7 @@ mod schedule;
 pub mod sinks;
 pub mod spec;
 mod state;
+pub mod statistics;
 pub mod trainer;
 
 pub use error::TrainError;

@@ -55,6 +55,7 @@ impl<B: Backend> Trainer<B> {
             ("wall_seconds", Some(self.wall_seconds())),
             ("solved_at_seconds", progress.solved_at_seconds),
             ("best_return", progress.best_return),
+            ("last_return", progress.last_return),
         ];
         let present = |(name, value): (&str, Option<u64>)| Some((name.to_owned(), value?));
         checkpoint.counters.extend(counters.into_iter().filter_map(present));
@@ -75,6 +76,7 @@ impl<B: Backend> Trainer<B> {
         progress.wall_seconds = checkpoint.number("wall_seconds")?;
         progress.solved_at_seconds = checkpoint.numbers.get("solved_at_seconds").copied();
         progress.best_return = checkpoint.numbers.get("best_return").copied();
+        progress.last_return = checkpoint.numbers.get("last_return").copied();
         Ok(())
     }
 

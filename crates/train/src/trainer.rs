@@ -25,6 +25,8 @@ pub struct Progress {
     pub solved_at_seconds: Option<f64>,
     /// The best mean return of an evaluation.
     pub best_return: Option<f64>,
+    /// The mean return of the last evaluation.
+    pub last_return: Option<f64>,
     /// Steps at the last evaluation.
     pub evaluated_at: u64,
     /// Steps at the last periodic checkpoint.
@@ -184,6 +186,7 @@ impl<B: Backend> Trainer<B> {
             self.config.eval.episodes,
         )?;
         self.progress.evaluated_at = self.progress.steps;
+        self.progress.last_return = Some(evaluation.mean_return);
         let best = self.progress.best_return.is_none_or(|best| evaluation.mean_return >= best);
         if best {
             self.progress.best_return = Some(evaluation.mean_return);

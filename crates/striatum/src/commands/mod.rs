@@ -3,6 +3,7 @@
 mod config;
 mod eval;
 mod export;
+mod fleet;
 mod list;
 mod plot;
 mod settings;
