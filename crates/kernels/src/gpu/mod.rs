@@ -8,6 +8,7 @@ mod gae;
 mod gather;
 mod launch;
 mod optimizer;
+mod rollout;
 mod td_error;
 
 pub use adapter::{AdapterInfo, AdapterKind, adapters};
@@ -15,6 +16,7 @@ pub use buffer::{GpuBuffer, GpuIndices};
 pub use gae::GaeForm;
 pub use launch::{Bind, GRID_WGSL, PHILOX_WGSL, Shader, WORKGROUP};
 pub(crate) use launch::{shader, word};
+pub use rollout::{EnvStates, GpuTask, ResidentEnvs, RolloutArgs};
 
 use crate::{Backend, GaeArgs, KernelError, LossArgs, OptimizerArgs, TdErrorArgs};
 use launch::Pending;

@@ -16,6 +16,7 @@ mod gather;
 mod gpu;
 mod optimizer;
 mod philox;
+mod rollout;
 mod td_error;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -36,6 +37,7 @@ const TESTS: &[&[Test]] = &[
     advantage_moments::TESTS,
     actor_critic_loss::TESTS,
     optimizer::TESTS,
+    rollout::TESTS,
 ];
 
 fn main() -> ExitCode {
