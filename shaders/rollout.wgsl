@@ -4,7 +4,7 @@
 // Included by env_*.wgsl, one a task.
 // Mirror: crates/train/src/collector.rs over crates/envs/src/batch.rs.
 // #include "grid.wgsl"
-// #include "trigonometry.wgsl"
+// #include "elementary.wgsl"
 // #include "rollout_network.wgsl"
 // #include "policy_head.wgsl"
 
@@ -214,7 +214,7 @@ fn reset(place: Place, slot: ptr<function, Slot>) {
 
 /// Whether any environment of the workgroup was cut, the same for all of it.
 fn any_was_cut(local: u32) -> bool {
-    workgroupBarrier();
+    synchronize();
     if local == 0u {
         var any = 0u;
         for (var e = 0u; e < ENVS; e++) {
@@ -252,7 +252,7 @@ fn rollout(
     if local < ENVS {
         was_cut[local] = 0u;
     }
-    workgroupBarrier();
+    synchronize();
     for (var t = 0u; t < shape.steps; t++) {
         explore(place, t);
         network(place);
@@ -276,7 +276,7 @@ fn rollout(
             }
             show(place, slot.state);
         }
-        workgroupBarrier();
+        synchronize();
     }
     network(place);
     if owns {

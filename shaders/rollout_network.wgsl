@@ -144,6 +144,14 @@ fn run_item(place: Place, first_block: u32, stage_column: u32, four: u32) {
     }
 }
 
+/// A barrier for everything that the workgroup shares.
+fn synchronize() {
+    workgroupBarrier();
+    if RESIDENT == 0u {
+        storageBarrier();
+    }
+}
+
 /// From `observed` to the output rows of the workgroup's environments. Call it after a barrier; it ends with one.
 fn network(place: Place) {
     let fours = (place.count + 3u) / 4u;
@@ -153,10 +161,7 @@ fn network(place: Place) {
         for (var item = place.local; item < columns * fours; item += 256u) {
             run_item(place, stage, item % columns, item / columns);
         }
-        workgroupBarrier();
-        if RESIDENT == 0u {
-            storageBarrier();
-        }
+        synchronize();
         stage += blocks[stage].stage_blocks;
     }
 }

@@ -9,12 +9,13 @@ use launch::{Setup, Stepped, Written, started};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
 use std::sync::Arc;
-use striatum_envs::Space;
+use striatum_envs::{Space, make_one};
 use striatum_kernels::{EnvStates, Gpu, GpuTask, ResidentEnvs, adapters};
 
 type Test = fn(&Gpu, GpuTask) -> Result<(), String>;
 
-const TESTS: [(&str, Test); 6] = [
+const TESTS: [(&str, Test); 7] = [
+    ("a_task_is_described_as_the_hosts", described),
     ("every_step_is_the_hosts", every_step),
     ("a_trajectory_stays_with_the_hosts", trajectory),
     ("a_reset_draws_the_hosts_numbers", resets),
@@ -85,6 +86,16 @@ fn same_ends(written: &Written, step: usize, n: usize, host: &Stepped) -> Result
     near("reward", &written.rewards[rows.clone()], &host.rewards, 2e-6)?;
     equal("terminated", &written.terminated[rows.clone()], &host.terminated)?;
     equal("truncated", &written.truncated[rows], &host.truncated)
+}
+
+fn described(_: &Gpu, task: GpuTask) -> Result<(), String> {
+    let env = make_one(task.name()).map_err(|error| error.to_string())?;
+    let actions = env.action_space();
+    let host = (env.observation_space().width(), env.state().len(), actions.width(), env.time_limit());
+    let own = (task.observation_width(), task.state_width(), task.action_width(), Some(task.time_limit()));
+    let same_kind = task.is_continuous() == matches!(actions, Space::Box { .. });
+    let found = GpuTask::from_name(task.name()) == Some(task) && GpuTask::from_name("CartPole").is_none();
+    if host == own && same_kind && found { Ok(()) } else { Err(format!("{host:?}, {own:?}, {actions:?}")) }
 }
 
 /// One step at a time, the host starting from where the device is: from states all over the task, through ends and resets.

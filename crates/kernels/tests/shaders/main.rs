@@ -11,6 +11,7 @@ mod optimizer_state;
 
 mod actor_critic_loss;
 mod advantage_moments;
+mod elementary;
 mod gae;
 mod gather;
 mod gpu;
@@ -37,6 +38,7 @@ const TESTS: &[&[Test]] = &[
     advantage_moments::TESTS,
     actor_critic_loss::TESTS,
     optimizer::TESTS,
+    elementary::TESTS,
     rollout::TESTS,
 ];
 
