@@ -13,7 +13,8 @@ pub fn update_a2c<B: Backend>(
     rollout: &Rollout<B>,
     agents: &[AgentUpdate<'_, A2cSettings>],
 ) -> Result<(), KernelError> {
-    let settings = |agent: &AgentUpdate<'_, A2cSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
+    let settings =
+        |agent: &AgentUpdate<'_, A2cSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
     learner.begin_update(1, agents.iter().map(settings));
     learner.in_order(rollout.rows());
     learner.step(rollout, 0, rollout.rows())?;

@@ -18,7 +18,8 @@ pub fn update_ppo<B: Backend>(
 ) -> Result<(), KernelError> {
     let (epochs, minibatches) = (agents[0].settings.epochs, agents[0].settings.minibatches);
     let rows = rollout.rows() / minibatches;
-    let settings = |agent: &AgentUpdate<'_, PpoSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
+    let settings =
+        |agent: &AgentUpdate<'_, PpoSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
     learner.begin_update(epochs * minibatches, agents.iter().map(settings));
 
     'epochs: for epoch in 0..epochs {

@@ -3,8 +3,8 @@
 //! A fused multiply-add counts as two operations; activations count as none.
 
 use std::hint::black_box;
-use std::time::Instant;
 use std::ops::Range;
+use std::time::Instant;
 use striatum_kernels::{Activation, Cpu, HeadLayout, MlpCpu, MlpSpec, Policy, SimdLevel, TilePass};
 
 fn main() {
@@ -12,10 +12,7 @@ fn main() {
     for level in SimdLevel::available() {
         let peak = peak(level);
         println!("\n{level:?}: peak {peak:.0} GFLOP/s a thread");
-        println!(
-            "{:<12}{:>6}{:>9}{:>15}{:>15}",
-            "hidden", "rows", "threads", "inference", "training"
-        );
+        println!("{:<12}{:>6}{:>9}{:>15}{:>15}", "hidden", "rows", "threads", "inference", "training");
         for (hidden, rows) in
             [([64, 64], 8), ([64, 64], 128), ([64, 64], 512), ([64, 64], 8192), ([256, 256], 512), ([256, 256], 8192)]
         {
@@ -56,10 +53,8 @@ fn times(hidden: [usize; 2], rows: usize, threads: usize, level: SimdLevel) -> [
     let first = 2.0 * (rows * 2 * spec.inputs * hidden[0]) as f64;
     let number = |i: usize| (i as f32 * 0.618).fract() - 0.5;
     let params: Vec<f32> = (0..spec.param_count()).map(|i| 0.3 * number(i)).collect();
-    let pass = Given {
-        observations: (0..rows * 4).map(number).collect(),
-        d_outputs: (0..rows * 3).map(number).collect(),
-    };
+    let pass =
+        Given { observations: (0..rows * 4).map(number).collect(), d_outputs: (0..rows * 3).map(number).collect() };
     let mut outputs = vec![0.0; rows * 3];
     let mut gradients = vec![0.0; params.len()];
     let mut network = MlpCpu::with_simd(&spec, 1, &Cpu::with_threads(threads), level);

@@ -10,8 +10,9 @@ pub(crate) fn source_rows(
     rows: usize,
     [source, indices, out]: [usize; 3],
 ) -> usize {
-    let long_enough =
-        out >= agents * rows * width && indices >= agents * selection.stride && selection.first + rows <= selection.stride;
+    let long_enough = out >= agents * rows * width
+        && indices >= agents * selection.stride
+        && selection.first + rows <= selection.stride;
     assert!(long_enough, "gather: a buffer is too short for {agents} x {rows} rows of {width} numbers");
     source / (agents * width).max(1)
 }

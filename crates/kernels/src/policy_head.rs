@@ -45,9 +45,7 @@ impl PolicyHead {
         let kind = match &layout.policy {
             Policy::Categorical { nvec } => Kind::Categorical(Categorical::new(nvec)),
             &Policy::Gaussian { dims, squash } => Kind::Gaussian(Gaussian::new(dims, 0, squash)),
-            &Policy::StateDependent { dims, features, squash } => {
-                Kind::Gaussian(Gaussian::new(dims, features, squash))
-            }
+            &Policy::StateDependent { dims, features, squash } => Kind::Gaussian(Gaussian::new(dims, features, squash)),
         };
         let columns = Columns::new(layout);
         Self { columns, action_width: layout.policy.action_width(), kind, net: vec![0.0; columns.logits] }

@@ -44,7 +44,8 @@ impl<M: BurnModel> BurnNetwork<M> {
 impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
     fn load(&mut self, backend: &B, weights: &B::Buffer) -> Result<(), KernelError> {
         let count = self.param_count;
-        let arena = backend.tensor([1, count], &self.training_device(), |arena| copy(backend, weights, count, arena))?;
+        let arena =
+            backend.tensor([1, count], &self.training_device(), |arena| copy(backend, weights, count, arena))?;
         let mut loader = Loader { arena: arena.reshape([count]), at: 0 };
         self.model = self.model.clone().map(&mut loader);
         self.inference = self.model.valid();

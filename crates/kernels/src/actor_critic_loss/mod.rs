@@ -2,9 +2,9 @@
 
 mod terms;
 
-use bytemuck::Zeroable;
 use crate::distribution::{Categorical, Columns, Density, Gaussian, Pull};
 use crate::{HeadLayout, LOSS_METRICS, LossArgs, LossParams, Minibatch, Policy};
+use bytemuck::Zeroable;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use terms::{PolicyTerm, value_term};
@@ -43,11 +43,17 @@ pub(crate) fn mirror(args: LossArgs<'_, Vec<f32>, Vec<u32>>) {
         for tile in 0..tiles {
             let rows = tile * TILE..batch.rows.min((tile + 1) * TILE);
             let part = (agent * batch.rows + rows.start) * width..(agent * batch.rows + rows.end) * width;
-            loss.rows(tile, &batch, agent, rows, TileOutputs {
-                outputs: &outputs[part.clone()],
-                d_outputs: &mut d_outputs[part.clone()],
-                d_trunk: d_trunk.as_deref_mut().map(|d| &mut d[part]),
-            });
+            loss.rows(
+                tile,
+                &batch,
+                agent,
+                rows,
+                TileOutputs {
+                    outputs: &outputs[part.clone()],
+                    d_outputs: &mut d_outputs[part.clone()],
+                    d_trunk: d_trunk.as_deref_mut().map(|d| &mut d[part]),
+                },
+            );
         }
         let metrics = args.metrics_at + agent * LOSS_METRICS;
         loss.finish(&mut args.gradients[log_std], &mut args.metrics[metrics..metrics + LOSS_METRICS]);
@@ -242,13 +248,7 @@ impl<D: Density> Loss<D> {
         self.density.add_to(log_std_sums);
     }
 
-    fn finish(
-        &self,
-        sums: &[f64; LOSS_METRICS],
-        log_std_sums: &[f64],
-        d_log_std: &mut [f32],
-        metrics: &mut [f32],
-    ) {
+    fn finish(&self, sums: &[f64; LOSS_METRICS], log_std_sums: &[f64], d_log_std: &mut [f32], metrics: &mut [f32]) {
         self.density.finish(log_std_sums, d_log_std);
         for (i, (metric, &sum)) in metrics.iter_mut().zip(sums).enumerate() {
             // Means over columns as well as over rows.

@@ -13,7 +13,12 @@ pub(crate) struct Categorical {
 impl Categorical {
     pub(crate) fn new(nvec: &[usize]) -> Self {
         let logits = nvec.iter().sum();
-        Self { nvec: nvec.into(), probs: vec![0.0; logits], log_probs: vec![0.0; logits], entropies: vec![0.0; nvec.len()] }
+        Self {
+            nvec: nvec.into(),
+            probs: vec![0.0; logits],
+            log_probs: vec![0.0; logits],
+            entropies: vec![0.0; nvec.len()],
+        }
     }
 
     /// The probabilities of every choice, one after another.

@@ -11,6 +11,7 @@ mod gae;
 mod gather;
 mod launch;
 mod optimizer;
+mod rollout;
 mod rollout_stats;
 mod scale_rewards;
 mod shuffle;
@@ -21,6 +22,7 @@ pub use buffer::{GpuBuffer, GpuIndices};
 pub use gae::GaeForm;
 pub use launch::{Bind, GRID_WGSL, PHILOX_WGSL, Shader, WORKGROUP};
 pub(crate) use launch::{shader, word};
+pub use rollout::{EnvStates, GpuTask, ResidentEnvs, RolloutArgs};
 
 use crate::{
     Backend, GaeArgs, KernelError, LossArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection, TakeColumnsArgs,

@@ -23,7 +23,14 @@ pub trait TilePass: Sync {
     fn observations(&self, rows: Range<usize>, observations: &mut [f32]);
 
     /// Writes the gradient with respect to the outputs of some rows, which are tile `tile`; all slices are `[rows, width]`.
-    fn loss(&self, tile: usize, rows: Range<usize>, outputs: &[f32], d_outputs: &mut [f32], d_trunk: Option<&mut [f32]>);
+    fn loss(
+        &self,
+        tile: usize,
+        rows: Range<usize>,
+        outputs: &[f32],
+        d_outputs: &mut [f32],
+        d_trunk: Option<&mut [f32]>,
+    );
 }
 
 /// The fused engine's network on the CPU: a multilayer actor-critic's forward pass over whole batches, and its training pass, which

@@ -21,7 +21,12 @@ fn columns(gpu: &Gpu) -> Result<(), String> {
         let places: Vec<u32> = (0..agents * rows).map(|i| 2 * (i % rows) as u32 + stream.below(2)).collect();
         let stride = 2 * rows + at;
         let args = (agents, rows, width, columns, at, stride);
-        close("lines", &take(gpu, args, &source, placed, &places)?, &take(&Cpu::new(), args, &source, placed, &places)?, 0.0)
+        close(
+            "lines",
+            &take(gpu, args, &source, placed, &places)?,
+            &take(&Cpu::new(), args, &source, placed, &places)?,
+            0.0,
+        )
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::common::{Ends, Rollout, shape};
-use striatum_kernels::{Backend, Bind, Gpu, GpuBuffer, KernelError, Shader, adapters, TakeColumnsArgs};
+use striatum_kernels::{Backend, Bind, Gpu, GpuBuffer, KernelError, Shader, TakeColumnsArgs, adapters};
 
 pub const TESTS: &[Test] = &[
     ("gpu_memory_keeps_what_is_written", memory),

@@ -15,12 +15,14 @@ mod actor_critic_loss;
 mod advantage_moments;
 mod column_moments;
 mod discounted_returns;
+mod elementary;
 mod episode_window;
 mod gae;
 mod gather;
 mod gpu;
 mod optimizer;
 mod philox;
+mod rollout;
 mod rollout_stats;
 mod shuffle;
 mod td_error;
@@ -48,6 +50,8 @@ const TESTS: &[&[Test]] = &[
     discounted_returns::TESTS,
     episode_window::TESTS,
     rollout_stats::TESTS,
+    elementary::TESTS,
+    rollout::TESTS,
 ];
 
 fn main() -> ExitCode {

@@ -4,7 +4,8 @@
 mod oracle;
 
 use striatum_kernels::{
-    Backend, HeadLayout, LOSS_METRICS, LogStd, LossArgs, LossMetrics, LossParams, Minibatch, Objective, Policy, Selection,
+    Backend, HeadLayout, LOSS_METRICS, LogStd, LossArgs, LossMetrics, LossParams, Minibatch, Objective, Policy,
+    Selection,
 };
 use striatum_rng::{Purpose, Stream};
 
