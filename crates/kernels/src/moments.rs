@@ -1,5 +1,23 @@
 //! The mirror of `shaders/moments.wgsl`, in double precision.
 
+/// Independent partial sums, so that the loop is not one chain of additions.
+const LANES: usize = 8;
+
+/// The sum of `f(number)`, always added in the same order.
+fn sum(numbers: &[f32], f: impl Fn(f64) -> f64) -> f64 {
+    let mut sums = [0.0; LANES];
+    let (whole, rest) = numbers.as_chunks::<LANES>();
+    for numbers in whole {
+        for (sum, &x) in sums.iter_mut().zip(numbers) {
+            *sum += f(f64::from(x));
+        }
+    }
+    for (sum, &x) in sums.iter_mut().zip(rest) {
+        *sum += f(f64::from(x));
+    }
+    sums.iter().sum()
+}
+
 /// Of some numbers of one column.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Moments {
@@ -13,8 +31,8 @@ impl Moments {
     /// Two passes.
     pub(crate) fn of(numbers: &[f32]) -> Self {
         let count = numbers.len() as f64;
-        let mean = numbers.iter().map(|&x| f64::from(x)).sum::<f64>() / count.max(1.0);
-        Self { count, mean, m2: numbers.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum() }
+        let mean = sum(numbers, |x| x) / count.max(1.0);
+        Self { count, mean, m2: sum(numbers, |x| (x - mean) * (x - mean)) }
     }
 
     /// Of the numbers of both (Chan, Golub & LeVeque 1979).

@@ -17,9 +17,8 @@ const LANES: usize = 16;
 /// A keyed bijection of `0..len`, whose value at any place is computed without the others.
 ///
 /// Mitchell, Stokes, Frank & Holmes 2022 ("Bandwidth-optimal random shuffling for GPUs"): a Feistel network of Philox's rounds over
-/// the next power of two, applied again and again until the number is below `len`. All that the network makes of an even number of
-/// bits are permutations of one sign, which small lengths would show; so the key also decides whether the values 0 and 1 change
-/// places.
+/// the next power of two, applied again and again until the number is below `len`. Every key gives the network a permutation of the
+/// same sign, which small lengths would show; so the key also decides whether the values 0 and 1 change places.
 ///
 /// ```
 /// let order = striatum_kernels::Permutation::new([1, 2], 5);
@@ -162,5 +161,21 @@ pub fn shuffle(keys: &[[u32; 2]], rows: usize, out: &mut [u32]) {
     assert_lengths(keys.len(), rows, out.len());
     for (&key, out) in keys.iter().zip(out.chunks_exact_mut(rows.max(1))) {
         Permutation::new(key, rows as u32).fill(0, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Permutation;
+
+    #[test]
+    fn instruction_sets_do_not_change_a_word() {
+        for len in [1, 15, 16, 17, 256, 257, 1000] {
+            let order = Permutation::new([len, 9], len);
+            let (mut plain, mut best) = (vec![u32::MAX; len as usize], vec![u32::MAX; len as usize]);
+            order.fill_lanes(0, &mut plain);
+            order.fill(0, &mut best);
+            assert_eq!(plain, best, "{len}");
+        }
     }
 }
