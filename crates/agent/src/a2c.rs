@@ -8,14 +8,13 @@ use striatum_kernels::{Backend, KernelError, LossParams, Objective, OptimizerPar
 ///
 /// # Errors
 /// If the device fails.
-pub fn update_a2c<B: Backend>(
+pub fn update_a2c<'a, B: Backend>(
     learner: &mut Learner<B>,
     rollout: &Rollout<B>,
-    agents: &[AgentUpdate<'_, A2cSettings>],
+    agents: impl Iterator<Item = AgentUpdate<'a, A2cSettings>> + Clone,
 ) -> Result<(), KernelError> {
-    let settings =
-        |agent: &AgentUpdate<'_, A2cSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
-    learner.begin_update(1, agents.iter().map(settings));
+    let settings = |agent: AgentUpdate<'_, A2cSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
+    learner.begin_update(1, agents.map(settings));
     learner.in_order(rollout.rows());
     learner.step(rollout, 0, rollout.rows())?;
     learner.finish_update()

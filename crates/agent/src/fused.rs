@@ -6,6 +6,7 @@ use striatum_kernels::{ActorCriticCpu, Cpu, KernelError, MlpSpec};
 /// Multilayer perceptrons on the CPU.
 pub struct FusedNetwork {
     inner: ActorCriticCpu,
+    cpu: Cpu,
     /// A * W.
     width: usize,
     outputs: Vec<f32>,
@@ -15,7 +16,7 @@ impl FusedNetwork {
     /// Networks of A agents on the threads of `cpu`; results do not depend on their number.
     pub fn new(spec: &MlpSpec, agents: usize, cpu: &Cpu) -> Self {
         let width = agents * spec.head.width();
-        Self { inner: ActorCriticCpu::new(spec, agents, cpu), width, outputs: Vec::new() }
+        Self { inner: ActorCriticCpu::new(spec, agents, cpu), cpu: cpu.clone(), width, outputs: Vec::new() }
     }
 }
 
@@ -50,5 +51,9 @@ impl Network<Cpu> for FusedNetwork {
 impl HostNetwork for FusedNetwork {
     fn forward(&self, agent: usize, observations: &[f32], outputs: &mut [f32]) {
         self.inner.forward_here(agent, observations, outputs);
+    }
+
+    fn each(&self, items: usize, work: &(dyn Fn(usize) + Sync)) {
+        self.cpu.each(items, work);
     }
 }

@@ -46,4 +46,7 @@ pub trait Network<B: Backend> {
 pub trait HostNetwork: Sync {
     /// Outputs `[R, W]` of one agent's observations `[R, inputs]`, on the calling thread.
     fn forward(&self, agent: usize, observations: &[f32], outputs: &mut [f32]);
+
+    /// Does `work` once with every number below `items`, on the network's threads; not to be called from within `work`.
+    fn each(&self, items: usize, work: &(dyn Fn(usize) + Sync));
 }

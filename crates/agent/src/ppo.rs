@@ -10,20 +10,22 @@ use striatum_rng::{Purpose, Stream};
 ///
 /// # Errors
 /// If the device fails.
-pub fn update_ppo<B: Backend>(
+pub fn update_ppo<'a, B: Backend>(
     learner: &mut Learner<B>,
     rollout: &Rollout<B>,
-    agents: &[AgentUpdate<'_, PpoSettings>],
+    agents: impl Iterator<Item = AgentUpdate<'a, PpoSettings>> + Clone,
     iteration: u32,
 ) -> Result<(), KernelError> {
-    let (epochs, minibatches) = (agents[0].settings.epochs, agents[0].settings.minibatches);
+    let Some(PpoSettings { epochs, minibatches, .. }) = agents.clone().next().map(|agent| agent.settings) else {
+        return Ok(());
+    };
+    let (epochs, minibatches) = (*epochs, *minibatches);
     let rows = rollout.rows() / minibatches;
-    let settings =
-        |agent: &AgentUpdate<'_, PpoSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
-    learner.begin_update(epochs * minibatches, agents.iter().map(settings));
+    let settings = |agent: AgentUpdate<'_, PpoSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
+    learner.begin_update(epochs * minibatches, agents.clone().map(settings));
 
     'epochs: for epoch in 0..epochs {
-        learner.shuffle(rollout.rows(), agents.iter().map(|agent| key(agent.seed, epoch, iteration)));
+        learner.shuffle(rollout.rows(), agents.clone().map(|agent| key(agent.seed, epoch, iteration)));
         for minibatch in 0..minibatches {
             if !learner.step(rollout, minibatch * rows, rows)? {
                 break 'epochs;

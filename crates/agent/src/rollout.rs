@@ -1,5 +1,6 @@
 //! A rollout: T steps of N environments of every agent, on the learner's backend.
 
+use std::ops::Range;
 use striatum_kernels::{Backend, GaeArgs, Minibatch, MlpSpec, RolloutShape, Selection, TdErrorArgs};
 
 /// What the environments of a single agent gave in T steps, on the host; row `t * N + n` is step t of environment n.
@@ -107,6 +108,37 @@ impl<B: Backend> Rollout<B> {
         backend.write(&mut self.mask, 0, &transitions.mask);
         backend.write(&mut self.tone, 0, &transitions.tone);
         backend.write(&mut self.inverse_temperature, 0, &transitions.inverse_temperature);
+    }
+
+    /// The same for the environments `envs` of a single agent, whose transitions are `[T, n, ..]`.
+    pub fn write_columns(&mut self, backend: &B, envs: Range<usize>, transitions: &Transitions) {
+        let (all, count, rows) = (self.envs, envs.len(), self.steps * envs.len());
+        for (to, from) in [
+            (&mut self.observations, &transitions.observations),
+            (&mut self.actions, &transitions.actions),
+            (&mut self.log_probs, &transitions.log_probs),
+            (&mut self.rewards, &transitions.rewards),
+            (&mut self.terminated, &transitions.terminated),
+            (&mut self.truncated, &transitions.truncated),
+            (&mut self.mask, &transitions.mask),
+            (&mut self.tone, &transitions.tone),
+            (&mut self.inverse_temperature, &transitions.inverse_temperature),
+        ] {
+            let width = from.len() / rows;
+            for (t, row) in from.chunks_exact(count * width).enumerate() {
+                backend.write(to, (t * all + envs.start) * width, row);
+            }
+        }
+    }
+
+    /// Values of the environments `envs` of a single agent: `[K, T + 1, n]`, and those of final observations, `[K, T, n]`.
+    pub fn write_values(&mut self, backend: &B, envs: Range<usize>, values: &[f32], final_values: &[f32]) {
+        for (i, row) in values.chunks_exact(envs.len()).enumerate() {
+            backend.write(&mut self.values, i * self.envs + envs.start, row);
+        }
+        for (i, row) in final_values.chunks_exact(envs.len()).enumerate() {
+            backend.write(&mut self.final_values, i * self.envs + envs.start, row);
+        }
     }
 
     /// TD errors, advantages and value targets from rewards and values; `gamma` and `lambda` are `[A, K]`.

@@ -32,6 +32,11 @@ impl Cpu {
         self.pool.threads()
     }
 
+    /// Does `work` once with every number below `items`, on all threads; not to be called from within `work`.
+    pub fn each(&self, items: usize, work: &(dyn Fn(usize) + Sync)) {
+        self.pool.split(items, true, &|_, item| work(item));
+    }
+
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }

@@ -42,6 +42,6 @@ pub use mlp::{Activation, MlpCpu, MlpSpec, ParamSpec, SimdLevel, TilePass, mlp_a
 pub use policy::{HeadLayout, LOG_STD_RANGE, PATHWAY_SCALE, Policy};
 pub use policy_head::{Noise, PolicyHead, environment_action, net_logits, probabilities};
 pub use rollout_stats::{ROLLOUT_STATS, RolloutStatsArgs, rollout_stats};
-pub use running::{ReturnScaler, RunningMoments};
+pub use running::{ReturnScaler, RunningMoments, Standardizer};
 pub use scale_rewards::scale_rewards;
 pub use shuffle::{Permutation, shuffle};

@@ -84,16 +84,44 @@ impl RunningMoments {
         self.count = total;
     }
 
-    /// `(x - mean) / sqrt(variance + 1e-8)` of every number of `rows` `[R, width]`, clipped to `-clip..clip`. Before the first row
-    /// numbers are only clipped: a variance of 0 would send all of them to the clip.
-    pub fn normalize(&self, rows: &mut [f32], clip: f32) {
-        let scale = |variance: f64| if self.count > 0.0 { 1.0 / (variance + EPSILON).sqrt() } else { 1.0 };
-        let scales: Vec<f64> = self.variance().map(scale).collect();
+    /// What the statistics make of observations now; numbers are clipped to `-clip..clip`.
+    pub fn standardizer(&self, clip: f32) -> Standardizer {
+        let mut standardizer = Standardizer { mean: Vec::new(), scale: Vec::new(), clip };
+        standardizer.follow(self);
+        standardizer
+    }
+}
+
+/// Mean and scale of every column, fixed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standardizer {
+    mean: Vec<f64>,
+    scale: Vec<f64>,
+    clip: f32,
+}
+
+impl Standardizer {
+    /// Takes over statistics of the same columns.
+    pub fn follow(&mut self, moments: &RunningMoments) {
+        self.mean.clone_from(&moments.mean);
+        self.scale.clear();
+        // Before the first row numbers are only clipped: a variance of 0 would send all of them to the clip.
+        let scale = |variance: f64| if moments.count > 0.0 { 1.0 / (variance + EPSILON).sqrt() } else { 1.0 };
+        self.scale.extend(moments.variance().map(scale));
+    }
+
+    /// `(x - mean) / sqrt(variance + 1e-8)` of every number of `rows` `[R, width]`, clipped.
+    pub fn apply(&self, rows: &mut [f32]) {
         for row in rows.chunks_exact_mut(self.mean.len().max(1)) {
-            for ((x, mean), scale) in row.iter_mut().zip(&self.mean).zip(&scales) {
-                *x = (((f64::from(*x) - mean) * scale) as f32).clamp(-clip, clip);
+            for ((x, mean), scale) in row.iter_mut().zip(&self.mean).zip(&self.scale) {
+                *x = (((f64::from(*x) - mean) * scale) as f32).clamp(-self.clip, self.clip);
             }
         }
+    }
+
+    /// The means, then the scales: what a rollout on a GPU normalises by, `[2, width]`.
+    pub fn numbers(&self) -> impl Iterator<Item = f32> {
+        self.mean.iter().chain(&self.scale).map(|&x| x as f32)
     }
 }
 

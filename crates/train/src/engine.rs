@@ -2,7 +2,7 @@
 
 use crate::config::{Config, DeviceChoice, EngineChoice};
 use crate::error::TrainError;
-use striatum_agent::{Learner, Network, initial_weights};
+use striatum_agent::{Learner, LearnerState, Network, initial_weights};
 use striatum_kernels::{Cpu, Gpu, MlpSpec};
 
 /// Parameters from which a GPU is preferred. Below, launches cost more than the arithmetic: two 64-64 networks have 9 thousand, and
@@ -36,19 +36,19 @@ pub struct EngineInfo {
 pub fn open(config: &Config, spec: &MlpSpec) -> Result<(Engine, EngineInfo), TrainError> {
     let (device, reason) = choose_device(config.device, spec);
     let engine = choose_engine(config.engine, device)?;
-    let weights = initial_weights(spec, &config.network, config.seed);
+    let state = LearnerState::new(initial_weights(spec, &config.network, config.seed));
     match device {
         Device::Cpu => {
             let backend = Cpu::with_threads(threads(config));
             let network = cpu_network(engine, spec, &backend)?;
-            let learner = Learner::new(backend, network, spec.clone(), weights)?;
+            let learner = Learner::new(backend, network, spec.clone(), &[state])?;
             Ok((Engine::Cpu(learner), EngineInfo { engine, device: "cpu".into(), reason }))
         }
         Device::Gpu(index) => {
             let gpu = Gpu::open(index)?;
             let info = EngineInfo { engine, device: gpu.info().name.clone(), reason };
             let network = gpu_network(&gpu, spec)?;
-            Ok((Engine::Gpu(Learner::new(gpu, network, spec.clone(), weights)?), info))
+            Ok((Engine::Gpu(Learner::new(gpu, network, spec.clone(), &[state])?), info))
         }
     }
 }
@@ -120,7 +120,7 @@ fn cpu_network(engine: &str, spec: &MlpSpec, backend: &Cpu) -> Result<Box<dyn Ne
         return Ok(Box::new(BurnNetwork::new(spec.inputs, &cpu_device(), |device| ActorCritic::new(spec, device))));
     }
     let _ = engine;
-    Ok(Box::new(striatum_agent::FusedNetwork::new(spec, backend.threads())))
+    Ok(Box::new(striatum_agent::FusedNetwork::new(spec, 1, backend)))
 }
 
 #[cfg(feature = "burn")]

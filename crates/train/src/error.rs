@@ -7,7 +7,7 @@ use crate::fleet::FleetError;
 use crate::sinks::SinkError;
 use crate::spec::SpecError;
 use std::path::PathBuf;
-use striatum_agent::UpdateError;
+use striatum_agent::NotFinite;
 use striatum_envs::EnvError;
 use striatum_kernels::KernelError;
 
@@ -28,7 +28,7 @@ pub enum TrainError {
     Kernel(#[from] KernelError),
     /// An update failed.
     #[error(transparent)]
-    Update(#[from] UpdateError),
+    Update(#[from] NotFinite),
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

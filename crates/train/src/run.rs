@@ -7,6 +7,7 @@ use crate::error::TrainError;
 use crate::event::{Event, SavedKind};
 use crate::folder::RunFolder;
 use crate::scalars::scalars;
+use crate::session::Session;
 use crate::sinks::{Console, Jsonl, Sink, Sinks, TensorBoard};
 use crate::spec::network_spec;
 use crate::trainer::{Iteration, Trainer};
@@ -151,30 +152,30 @@ pub(crate) fn conduct(
     crate::with_learner!(engine, learner => {
         let mut trainer = Trainer::new(config, learner, make_envs)?;
         if let Some(checkpoint) = checkpoint {
-            trainer.restore(checkpoint)?;
+            trainer.restore(0, checkpoint)?;
         }
         let folder = match seat.new_folder {
-            true => RunFolder::create(&options.out, &trainer.config)?,
+            true => RunFolder::create(&options.out, &trainer.sessions[0].config)?,
             false => RunFolder::open(&options.out)?,
         };
-        if checkpoint.is_some() && has_nothing_to_do(&trainer, options) {
-            return Ok(summary(&trainer, &info, &folder));
+        if checkpoint.is_some() && has_nothing_to_do(&trainer.sessions[0], options) {
+            return Ok(summary(&trainer.sessions[0], &info, &folder));
         }
         if !seat.new_folder {
-            folder.write_config(&trainer.config)?;
+            folder.write_config(&trainer.sessions[0].config)?;
         }
-        let mut run = Run::open(folder, info, options, seat.console, checkpoint.map(|_| trainer.progress().steps))?;
-        run.start(&trainer);
+        let mut run = Run::open(folder, info, options, seat.console, checkpoint.map(|_| trainer.sessions[0].progress.steps))?;
+        run.start(&trainer.sessions[0]);
         let outcome = iterate(&mut run, &mut trainer);
-        run.close(&mut trainer, outcome)
+        run.close(&mut trainer, 0, outcome)
     })
 }
 
 /// Trains until done, solved or interrupted.
 fn iterate<B: Backend>(run: &mut Run<'_>, trainer: &mut Trainer<B>) -> Result<(), TrainError> {
-    while !trainer.is_finished() {
-        let iteration = trainer.iterate()?;
-        if !run.after(trainer, &iteration)? {
+    while !trainer.sessions[0].is_finished() {
+        trainer.iterate()?;
+        if !run.after(trainer, 0)? {
             break;
         }
     }
@@ -218,8 +219,8 @@ impl<'a> Run<'a> {
     }
 
     /// Announces the run.
-    pub(crate) fn start<B: Backend>(&mut self, trainer: &Trainer<B>) {
-        let config = &trainer.config;
+    pub(crate) fn start(&mut self, session: &Session) {
+        let config = &session.config;
         self.sinks.emit(&Event::Start {
             config: config.to_toml(),
             task: config.task.clone(),
@@ -229,26 +230,24 @@ impl<'a> Run<'a> {
             reason: self.info.reason.clone(),
             seed: config.seed,
             total_steps: config.total_steps,
-            step: trainer.progress().steps,
-            wall_seconds: trainer.wall_seconds(),
+            step: session.progress.steps,
+            wall_seconds: session.wall_seconds(),
         });
     }
 
-    /// Reports an iteration, evaluates and saves where that is due. False if the run ends here.
-    pub(crate) fn after<B: Backend>(
-        &mut self,
-        trainer: &mut Trainer<B>,
-        iteration: &Iteration,
-    ) -> Result<bool, TrainError> {
-        self.report(trainer, iteration);
-        if trainer.evaluation_is_due() {
-            self.evaluate(trainer)?;
+    /// Reports an agent's iteration, evaluates and saves where that is due. False if the run ends here.
+    pub(crate) fn after<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize) -> Result<bool, TrainError> {
+        let iteration = trainer.iteration(agent)?;
+        self.report(&mut trainer.sessions[agent], &iteration);
+        if trainer.sessions[agent].evaluation_is_due() {
+            self.evaluate(trainer, agent)?;
         }
-        if is_done(trainer) || self.is_stopped(trainer) {
+        let session = &trainer.sessions[agent];
+        if is_done(session) || self.is_stopped(session) {
             return Ok(false);
         }
-        if checkpoint_is_due(trainer) {
-            self.save_latest(trainer)?;
+        if session.checkpoint_is_due() {
+            self.save_latest(trainer, agent)?;
         }
         Ok(true)
     }
@@ -257,75 +256,85 @@ impl<'a> Run<'a> {
     pub(crate) fn close<B: Backend>(
         mut self,
         trainer: &mut Trainer<B>,
+        agent: usize,
         outcome: Result<(), TrainError>,
     ) -> Result<Summary, TrainError> {
         let outcome = outcome.and_then(|()| {
-            if is_done(trainer) && trainer.progress().evaluated_at < trainer.progress().steps {
-                self.evaluate(trainer)?;
+            let session = &trainer.sessions[agent];
+            if is_done(session) && session.progress.evaluated_at < session.progress.steps {
+                self.evaluate(trainer, agent)?;
             }
-            self.save_latest(trainer)
+            self.save_latest(trainer, agent)
         });
-        self.end(trainer, &outcome);
-        outcome.map(|()| summary(trainer, &self.info, &self.folder))
+        self.end(&trainer.sessions[agent], &outcome);
+        outcome.map(|()| summary(&trainer.sessions[agent], &self.info, &self.folder))
     }
 
-    fn is_stopped<B: Backend>(&self, trainer: &Trainer<B>) -> bool {
-        has_reached(trainer, self.options.stop_after) || self.options.interrupted.load(Ordering::Relaxed)
+    fn is_stopped(&self, session: &Session) -> bool {
+        has_reached(session, self.options.stop_after) || self.options.interrupted.load(Ordering::Relaxed)
     }
 
-    fn evaluate<B: Backend>(&mut self, trainer: &mut Trainer<B>) -> Result<(), TrainError> {
-        let (evaluation, best) = trainer.evaluate()?;
+    fn evaluate<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize) -> Result<(), TrainError> {
+        let (evaluation, best) = trainer.evaluate(agent)?;
+        let session = &trainer.sessions[agent];
         self.sinks.emit(&Event::Evaluation {
-            step: trainer.progress().steps,
-            wall_seconds: trainer.wall_seconds(),
+            step: session.progress.steps,
+            wall_seconds: session.wall_seconds(),
             mean: evaluation.mean_return,
             std: evaluation.std_return,
             episodes: evaluation.episodes,
         });
-        if best { self.save(trainer, self.folder.best(), SavedKind::Best) } else { Ok(()) }
+        if best { self.save(trainer, agent, self.folder.best(), SavedKind::Best) } else { Ok(()) }
     }
 
-    fn save_latest<B: Backend>(&mut self, trainer: &mut Trainer<B>) -> Result<(), TrainError> {
-        trainer.progress.saved_at = trainer.progress.steps;
-        self.save(trainer, self.folder.latest(), SavedKind::Latest)
+    fn save_latest<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize) -> Result<(), TrainError> {
+        let progress = &mut trainer.sessions[agent].progress;
+        progress.saved_at = progress.steps;
+        self.save(trainer, agent, self.folder.latest(), SavedKind::Latest)
     }
 
-    fn save<B: Backend>(&mut self, trainer: &Trainer<B>, path: PathBuf, kind: SavedKind) -> Result<(), TrainError> {
-        trainer.checkpoint()?.save(&path)?;
-        self.sinks.emit(&Event::Saved { step: trainer.progress().steps, path, kind });
+    fn save<B: Backend>(
+        &mut self,
+        trainer: &mut Trainer<B>,
+        agent: usize,
+        path: PathBuf,
+        kind: SavedKind,
+    ) -> Result<(), TrainError> {
+        trainer.checkpoint(agent)?.save(&path)?;
+        self.sinks.emit(&Event::Saved { step: trainer.sessions[agent].progress.steps, path, kind });
         Ok(())
     }
 
     /// Passes an iteration on, if the last one was reported at least `run.log_interval` steps ago.
-    fn report<B: Backend>(&mut self, trainer: &mut Trainer<B>, iteration: &Iteration) {
-        let step = trainer.progress().steps;
-        let since = step - trainer.progress.reported_at;
-        if since < trainer.config.run.log_interval && !trainer.is_finished() {
+    fn report(&mut self, session: &mut Session, iteration: &Iteration) {
+        let step = session.progress.steps;
+        let since = step - session.progress.reported_at;
+        if since < session.config.run.log_interval && !session.is_finished() {
             return;
         }
-        trainer.progress.reported_at = step;
-        let episodes = &trainer.collector.episodes;
+        session.progress.reported_at = step;
+        let episodes = &session.episodes;
         self.sinks.emit(&Event::Iteration {
             step,
-            wall_seconds: trainer.wall_seconds(),
+            wall_seconds: session.wall_seconds(),
             steps_per_second: iteration.steps_per_second,
             episodes: episodes.finished(),
             episodic_return: episodes.mean_return(),
-            scalars: scalars(iteration, episodes, &trainer.config),
+            scalars: scalars(iteration, episodes, &session.config),
         });
     }
 
-    fn end<B: Backend>(&mut self, trainer: &Trainer<B>, outcome: &Result<(), TrainError>) {
+    fn end(&mut self, session: &Session, outcome: &Result<(), TrainError>) {
         let reason = match outcome {
             Err(_) => "failed",
-            Ok(()) if is_solved_and_done(trainer) => "solved",
-            Ok(()) if trainer.is_finished() => "finished",
+            Ok(()) if is_solved_and_done(session) => "solved",
+            Ok(()) if session.is_finished() => "finished",
             Ok(()) => "interrupted",
         };
-        let episodes = &trainer.collector.episodes;
+        let episodes = &session.episodes;
         self.sinks.emit(&Event::End {
-            step: trainer.progress().steps,
-            wall_seconds: trainer.wall_seconds(),
+            step: session.progress.steps,
+            wall_seconds: session.wall_seconds(),
             episodes: episodes.finished(),
             episodic_return: episodes.mean_return(),
             reason: reason.to_owned(),
@@ -333,35 +342,30 @@ impl<'a> Run<'a> {
     }
 }
 
-fn is_solved_and_done<B: Backend>(trainer: &Trainer<B>) -> bool {
-    trainer.config.run.stop_at_threshold && trainer.is_solved()
+fn is_solved_and_done(session: &Session) -> bool {
+    session.config.run.stop_at_threshold && session.is_solved()
 }
 
 /// Whether every step is done, or the run was to stop once solved and is.
-fn is_done<B: Backend>(trainer: &Trainer<B>) -> bool {
-    trainer.is_finished() || is_solved_and_done(trainer)
+fn is_done(session: &Session) -> bool {
+    session.is_finished() || is_solved_and_done(session)
 }
 
-fn has_reached<B: Backend>(trainer: &Trainer<B>, stop_after: Option<u64>) -> bool {
-    stop_after.is_some_and(|steps| trainer.progress().steps >= steps)
+fn has_reached(session: &Session, stop_after: Option<u64>) -> bool {
+    stop_after.is_some_and(|steps| session.progress.steps >= steps)
 }
 
 /// Whether a run that goes on from a checkpoint may stay as it is.
-fn has_nothing_to_do<B: Backend>(trainer: &Trainer<B>, options: &RunOptions<'_>) -> bool {
-    match is_done(trainer) {
-        true => trainer.progress().evaluated_at >= trainer.progress().steps,
-        false => has_reached(trainer, options.stop_after),
+fn has_nothing_to_do(session: &Session, options: &RunOptions<'_>) -> bool {
+    match is_done(session) {
+        true => session.progress.evaluated_at >= session.progress.steps,
+        false => has_reached(session, options.stop_after),
     }
 }
 
-fn checkpoint_is_due<B: Backend>(trainer: &Trainer<B>) -> bool {
-    let interval = trainer.config.run.checkpoint_interval;
-    interval > 0 && trainer.progress.steps - trainer.progress.saved_at >= interval
-}
-
-fn summary<B: Backend>(trainer: &Trainer<B>, info: &EngineInfo, folder: &RunFolder) -> Summary {
-    let (config, progress) = (&trainer.config, trainer.progress());
-    let wall_seconds = trainer.wall_seconds();
+fn summary(session: &Session, info: &EngineInfo, folder: &RunFolder) -> Summary {
+    let (config, progress) = (&session.config, &session.progress);
+    let wall_seconds = session.wall_seconds();
     Summary {
         task: config.task.clone(),
         algo: config.algo_name(),
@@ -369,15 +373,15 @@ fn summary<B: Backend>(trainer: &Trainer<B>, info: &EngineInfo, folder: &RunFold
         device: info.device.clone(),
         seed: config.seed,
         steps: progress.steps,
-        episodes: trainer.collector.episodes.finished(),
-        episodic_return: trainer.collector.episodes.mean_return(),
+        episodes: session.episodes.finished(),
+        episodic_return: session.episodes.mean_return(),
         best_return: progress.best_return,
         last_return: progress.last_return,
         steps_per_second: progress.steps as f64 / wall_seconds,
         wall_seconds,
         solved_at_steps: progress.solved_at_steps,
         solved_at_seconds: progress.solved_at_seconds,
-        finished: is_done(trainer),
+        finished: is_done(session),
         run: folder.path().to_owned(),
     }
 }
@@ -387,11 +391,11 @@ fn summary<B: Backend>(trainer: &Trainer<B>, info: &EngineInfo, folder: &RunFold
 /// # Errors
 /// If the checkpoint does not fit its own configuration, or the device cannot be opened.
 pub fn load_learner<B: Backend>(learner: &mut Learner<B>, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-    let mut state = learner.state()?;
+    let mut state = learner.state(0)?;
     let params = learner.spec().params();
     for param in &params {
         let values = checkpoint.f32(&param.name, &param.shape)?;
         state.weights[param.offset..param.offset + param.len()].copy_from_slice(values);
     }
-    Ok(learner.restore(&state)?)
+    Ok(learner.restore(0, &state)?)
 }

@@ -162,7 +162,7 @@ fn trajectory(gpu: &Gpu, task: GpuTask) -> Result<(), String> {
     let setup = Setup::new(task, &[23], 64);
     let (n, ranges, mut batch) = (setup.envs, ranges(&setup), setup.batch());
     let mut observations = vec![0.0; n * setup.spec.inputs];
-    batch.reset(setup.seeds[0], &mut observations).map_err(|error| error.to_string())?;
+    batch.reset(setup.seeds[0], 0, &mut observations).map_err(|error| error.to_string())?;
     let mut envs = ResidentEnvs::new(gpu, task, 1, n);
     envs.write(gpu, 0, &started(&batch.snapshot()));
     let written = setup.rollout(gpu, &mut envs, STEPS, 0)?;

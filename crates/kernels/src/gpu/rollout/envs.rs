@@ -110,7 +110,7 @@ impl ResidentEnvs {
             slots.extend([from.episodes[env], from.steps[env], from.total_steps[env], from.running_lengths[env]]);
             slots.push((from.running_returns[env] as f32).to_bits());
         }
-        gpu.write_bytes(&self.region(agent), bytemuck::cast_slice(&slots));
+        gpu.write_words(&self.region(agent), 0, &slots);
     }
 
     /// Where the environments of `agent` are.
