@@ -2,15 +2,15 @@
 
 mod common;
 
-use common::{Outcome, checkpoint, command, config, latest, metrics, striatum, train};
+use common::{Outcome, checkpoint, command, latest, metrics, striatum, train};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use striatum::train::TrainError;
 use striatum::train::checkpoint::Checkpoint;
 use striatum::train::fleet;
-use striatum::train::run::{RunOptions, resume, train as train_one};
+use striatum::train::run::RunOptions;
 use tempfile::tempdir;
 
 const SHORT: &str = "CartPole-v1 --device cpu --num-envs 4 --total-steps 768 --set ppo.num_steps=32 --set ppo.minibatches=4 \
@@ -120,7 +120,6 @@ fn variations_are_applied_to_every_seed() {
         assert!((number("low") - low).abs() < 1e-9 && (number("high") - high).abs() < 1e-9, "{row}");
         assert!((number("std") - (high - low) / 2.0).abs() < 1e-9 && row["seeds"] == 2, "{row}");
     }
-    // Two layers of 8 and one of 12 cannot be read as each other.
     striatum("eval --episodes 2", &[&parent.join("learning_rate=1e-3,hidden=12,seed1")]).ok();
 }
 
@@ -132,14 +131,12 @@ fn an_interrupted_launch_is_resumed_whole() {
     train(&args, &straight).ok();
     let half = train(&format!("{args} --stop-after 350 --json"), &resumed).ok().json();
     assert_eq!((&half["finished"], half["steps"].as_u64()), (&false.into(), Some(6 * 384)), "{half}");
-    let names: Vec<String> =
-        agents(&half).iter().map(|agent| agent["agent"].as_str().expect("a name").to_owned()).collect();
+    let names: Vec<_> = agents(&half).iter().map(|agent| agent["agent"].as_str().expect("a name")).collect();
     assert_eq!(names.len(), 6);
-
     // One agent is further than the others, one was killed before its first checkpoint, and one finished.
-    striatum("resume --quiet --stop-after 500", &[&resumed.join(&names[1])]).ok();
-    fs::remove_dir_all(resumed.join(&names[2]).join("checkpoints")).expect("a folder");
-    striatum("resume --quiet", &[&resumed.join(&names[3])]).ok();
+    striatum("resume --quiet --stop-after 500", &[&resumed.join(names[1])]).ok();
+    fs::remove_dir_all(resumed.join(names[2]).join("checkpoints")).expect("a folder");
+    striatum("resume --quiet", &[&resumed.join(names[3])]).ok();
     let whole = striatum("resume --json", &[&resumed]).ok();
     assert_eq!((&whole.json()["finished"], agents(&whole.json()).len()), (&true.into(), 6), "{whole:?}");
     assert!(whole.stderr.contains("6 agents, 2 at a time"), "{whole:?}");
@@ -196,6 +193,30 @@ fn an_agent_that_fails_does_not_stop_the_others() {
         assert!(outcome.stderr.contains(part), "{outcome:?}");
     }
     assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+}
+
+/// What keeps every agent from beginning leaves nothing behind.
+#[test]
+fn a_launch_that_cannot_begin_leaves_nothing() {
+    let folder = tempdir().expect("a folder");
+    let (absent, empty) = (folder.path().join("absent"), folder.path().join("empty"));
+    fs::create_dir(&empty).expect("a folder");
+    let request = striatum::train::config::Request { task: "CartPole-v1".into(), ..Default::default() };
+    // The first environment is for the check before the launch.
+    let made = AtomicUsize::new(0);
+    let make = |count| match made.fetch_add(1, Ordering::Relaxed) {
+        0 => Ok(striatum::envs::make("CartPole-v1", count)?),
+        _ => Err(TrainError::Engine("no more".into())),
+    };
+    for out in [&absent, &empty] {
+        made.store(0, Ordering::Relaxed);
+        let agents = fleet::plan(&request, 4, &[]).unwrap_or_else(|error| panic!("{error}"));
+        let options =
+            RunOptions { out: out.clone(), stop_after: None, interrupted: &AtomicBool::new(false), quiet: true };
+        assert_eq!(fleet::train(agents, &make, &options).unwrap_err().to_string(), "no more");
+    }
+    assert!(!absent.exists());
+    assert_eq!(fs::read_dir(&empty).expect("a folder").count(), 0);
 }
 
 #[test]
@@ -317,62 +338,6 @@ fn what_makes_no_launch_is_refused_before_anything_is_written() {
     fs::write(folder.path().join("file"), "").expect("a file");
     train(&format!("{SHORT} --seeds 2"), folder.path()).refused(&["is not empty", "--out"]);
     train(&format!("{SHORT} --seeds 2"), &folder.path().join("file")).refused(&["cannot be written", "--out"]);
-}
-
-/// Interrupted in its very last iteration, or after it: what is finished is evaluated.
-#[test]
-fn a_finished_run_is_evaluated_whatever_interrupts_it() {
-    let folder = tempdir().expect("a folder");
-    let sets = ["ppo.num_steps=32", "num_envs=4", "ppo.minibatches=4", "eval.episodes=2", "eval.interval=0"];
-    let config = config("CartPole-v1", &[&sets[..], &["total_steps=128"]].concat());
-    let make = |count| -> Result<_, TrainError> { Ok(striatum::envs::make("CartPole-v1", count)?) };
-    let out = folder.path().join("run");
-    let options = |interrupted| RunOptions { out: out.clone(), stop_after: None, interrupted, quiet: true };
-    let (yes, no) = (AtomicBool::new(true), AtomicBool::new(false));
-    let summary = train_one(config.clone(), &make, &options(&yes)).unwrap_or_else(|error| panic!("{error}"));
-    assert!(
-        summary.finished && summary.best_return.is_some() && summary.best_return == summary.last_return,
-        "{summary:?}"
-    );
-    assert_eq!((metrics(&out, "evaluation").len(), checkpoint(&out).counters["evaluated_at"]), (1, 128));
-
-    // A run that was left without its evaluation gets it from a resume.
-    let mut left = checkpoint(&out);
-    left.counters.insert("evaluated_at".into(), 0);
-    let summary = resume(config, &left, &make, &options(&no)).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((summary.steps, checkpoint(&out).counters["evaluated_at"]), (128, 128));
-}
-
-#[test]
-fn a_resume_that_is_to_stop_where_it_stands_trains_nothing() {
-    let folder = tempdir().expect("a folder");
-    let run = folder.path().join("run");
-    train(&format!("{SHORT} --quiet --stop-after 300"), &run).ok();
-    let (bytes, steps) = (fs::read(latest(&run)).expect("a file"), checkpoint(&run).counters["steps"]);
-    for stop in [0, 1, steps] {
-        let idle = striatum(&format!("resume --json --stop-after {stop}"), &[&run]).ok();
-        assert!(
-            idle.stderr.contains("nothing to do") && idle.stderr.contains(&format!("--stop-after {stop}")),
-            "{idle:?}"
-        );
-        assert_eq!((idle.json()["steps"].as_u64(), &idle.json()["finished"]), (Some(steps), &false.into()));
-        assert!(bytes == fs::read(latest(&run)).expect("a file"), "--stop-after {stop} changed the run");
-    }
-}
-
-#[test]
-fn the_first_lines_of_a_run_fit_a_terminal_and_one_episode_is_singular() {
-    let folder = tempdir().expect("a folder");
-    let run = folder.path().join("run");
-    // Just below the two million parameters from which a GPU is looked for.
-    let args = "CartPole-v1 --total-steps 1 --set eval.episodes=1 --set network.hidden=[990,990]";
-    let loud = train(args, &run).ok();
-    assert!(loud.stderr.contains("parameters train faster on the CPU"), "{loud:?}");
-    assert!(loud.stderr.lines().take(2).all(|line| line.chars().count() < 80), "{loud:?}");
-    assert!(loud.stderr.contains("over 1 episode\n"), "{loud:?}");
-    let one = striatum("eval --episodes 1", &[&run]).ok();
-    assert!(one.stdout.contains(" 1 episode ("), "{one:?}");
-    striatum("train CartPole-v1 --threads -1", &[]).refused(&["--threads", "-1"]);
 }
 
 #[cfg(unix)]

@@ -113,7 +113,7 @@ fn getters_name_what_is_wrong() {
     );
     let (_folder, path, _) = saved();
     let read = Checkpoint::load(&path).unwrap();
-    assert_eq!(read, checkpoint);
+    assert_eq!(read.tensors, checkpoint.tensors);
     for error in [
         read.counter("tensors").unwrap_err(),
         read.f32("actor.0.weight", &[3, 2]).unwrap_err(),

@@ -217,6 +217,7 @@ impl Sink for BoardSeat {
             Event::Start { task, algo, engine, device, reason, total_steps, step, .. } => {
                 let row = &mut state.rows[self.index];
                 (row.step, row.total) = (*step, *total_steps);
+                state.show();
                 state.announce(task, algo, device, engine, reason.as_deref());
             }
             Event::Iteration { step, episodic_return, .. } | Event::End { step, episodic_return, .. } => {

@@ -71,11 +71,33 @@ pub fn list(path: &Path) -> Result<List, TrainError> {
     }
 }
 
+/// What was made for a launch.
+pub(super) struct Made {
+    path: PathBuf,
+    names: Vec<String>,
+    /// Whether the folder itself was there before.
+    was_there: bool,
+}
+
+impl Made {
+    /// Removes it again, because no agent could begin.
+    pub(super) fn remove(&self) {
+        // The folder was empty or not there, so that all of it is ours.
+        for name in &self.names {
+            let _ = fs::remove_dir_all(self.path.join(name));
+        }
+        let _ = fs::remove_file(self.path.join(FLEET_FILE));
+        if !self.was_there {
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+}
+
 /// Makes the folder of a launch, with a run folder for each agent.
 ///
 /// # Errors
 /// If it is there and not empty, or cannot be written; nothing of it is left then.
-pub(super) fn create(path: &Path, agents: &[Agent]) -> Result<(), TrainError> {
+pub(super) fn create(path: &Path, agents: &[Agent]) -> Result<Made, TrainError> {
     let unusable = |reason: String| TrainError::Folder { path: path.to_owned(), reason };
     if is_fleet(path) {
         let reason = format!(
@@ -89,17 +111,10 @@ pub(super) fn create(path: &Path, agents: &[Agent]) -> Result<(), TrainError> {
     if was_there && fs::read_dir(path).map_err(unwritable)?.next().is_some() {
         return Err(unusable("is not empty; give another `--out`".to_owned()));
     }
-    let made = fill(path, agents, &unwritable);
-    if made.is_err() {
-        // The folder was empty or not there, so that all of it is ours.
-        for agent in agents {
-            let _ = fs::remove_dir_all(path.join(&agent.name));
-        }
-        if !was_there {
-            let _ = fs::remove_dir(path);
-        }
-    }
-    made
+    let names = agents.iter().map(|agent| agent.name.clone()).collect();
+    let made = Made { path: path.to_owned(), names, was_there };
+    fill(path, agents, &unwritable).inspect_err(|_| made.remove())?;
+    Ok(made)
 }
 
 fn fill(path: &Path, agents: &[Agent], unwritable: &dyn Fn(std::io::Error) -> TrainError) -> Result<(), TrainError> {
@@ -115,11 +130,7 @@ fn fill(path: &Path, agents: &[Agent], unwritable: &dyn Fn(std::io::Error) -> Tr
     let task = agents.first().map(|agent| agent.config.task.clone()).unwrap_or_default();
     let list = List { format_version: VERSION, task, agents: agents.iter().map(entry).collect() };
     let text = toml::to_string(&list).map_err(|error| unwritable(std::io::Error::other(error)))?;
-    let file = path.join(FLEET_FILE);
-    fs::write(&file, HEAD.to_owned() + &text).map_err(|error| {
-        let _ = fs::remove_file(&file);
-        unwritable(error)
-    })
+    fs::write(path.join(FLEET_FILE), HEAD.to_owned() + &text).map_err(unwritable)
 }
 
 /// The settings of an agent that was launched before: those of its checkpoint, or of its `config.toml` if it has none yet.

@@ -8,6 +8,7 @@ use crate::engine;
 use crate::error::TrainError;
 use crate::folder::RunFolder;
 use crate::run::{Changes, RunOptions, Seat, Summary, conduct};
+use crate::sinks::Sink;
 use crate::spec::network_spec;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,10 +30,10 @@ pub fn train(
     make_envs: &MakeEnvs<'_>,
     options: &RunOptions<'_>,
 ) -> Result<FleetSummary, TrainError> {
-    let share_out = may_share_out(agents.iter().map(|agent| &agent.config), make_envs)?;
-    folder::create(&options.out, &agents)?;
-    let changes = Changes::default();
-    Launch { agents, failed: Vec::new(), share_out, changes, make_envs, options }.run()
+    let side_by_side = may_share_out(agents.iter().map(|agent| &agent.config), make_envs)?;
+    let made = folder::create(&options.out, &agents)?;
+    let launch = Launch { agents, failed: Vec::new(), side_by_side, changes: Changes::default(), make_envs, options };
+    launch.run().inspect_err(|_| made.remove())
 }
 
 /// Continues every agent of a launch that is not finished.
@@ -55,8 +56,8 @@ pub fn resume(
             Err(error) => failed.push((entry.folder, error)),
         }
     }
-    let share_out = may_share_out(agents.iter().map(|agent| &agent.config), make_envs)?;
-    Launch { agents, failed, share_out, changes, make_envs, options }.run()
+    let side_by_side = may_share_out(agents.iter().map(|agent| &agent.config), make_envs)?;
+    Launch { agents, failed, side_by_side, changes, make_envs, options }.run()
 }
 
 /// Whether all agents may train side by side.
@@ -75,7 +76,8 @@ struct Launch<'a> {
     agents: Vec<Agent>,
     /// Agents that could not be read.
     failed: Vec<(String, TrainError)>,
-    share_out: bool,
+    /// Whether agents train side by side.
+    side_by_side: bool,
     changes: Changes,
     make_envs: &'a MakeEnvs<'a>,
     options: &'a RunOptions<'a>,
@@ -85,7 +87,7 @@ impl Launch<'_> {
     fn run(mut self) -> Result<FleetSummary, TrainError> {
         let began = Instant::now();
         let threads = self.agents.first().map_or(1, |agent| engine::threads(&agent.config));
-        let workers = if self.share_out { threads.min(self.agents.len()).max(1) } else { 1 };
+        let workers = if self.side_by_side { threads.min(self.agents.len()).max(1) } else { 1 };
         let board = Arc::new(Board::new(&self.agents, workers, self.options.quiet));
         for (name, error) in &self.failed {
             board.failed(name, error);
@@ -139,12 +141,7 @@ impl Launch<'_> {
     }
 
     /// One agent, from its latest checkpoint if it has one.
-    fn train_one(
-        &self,
-        agent: &Agent,
-        console: Box<dyn crate::sinks::Sink>,
-        threads: usize,
-    ) -> Result<Summary, TrainError> {
+    fn train_one(&self, agent: &Agent, console: Box<dyn Sink>, threads: usize) -> Result<Summary, TrainError> {
         let out: PathBuf = self.options.out.join(&agent.name);
         let options = RunOptions { out: out.clone(), ..*self.options };
         let seat = Seat { threads, console, new_folder: false };
