@@ -51,6 +51,6 @@ impl Bridge for Cpu {
         read: impl FnOnce(&Vec<f32>) -> Result<T, KernelError>,
     ) -> Result<T, KernelError> {
         let data = tensor.try_into_data().map_err(|error| KernelError::Device(error.to_string()))?;
-        read(&data.into_vec().map_err(|error| KernelError::Device(format!("{error:?}")))?)
+        read(&data.try_into_vec().map_err(|error| KernelError::Device(format!("{error:?}")))?)
     }
 }

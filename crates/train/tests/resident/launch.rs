@@ -216,6 +216,7 @@ impl Setup {
     pub fn snapshot(&self, agent: usize, from: &EnvStates) -> Snapshot {
         Snapshot {
             seed: self.seeds[agent],
+            first: 0,
             state_width: self.task.state_width(),
             states: from.states.clone(),
             episodes: from.episodes.clone(),
