@@ -21,8 +21,8 @@ pub use backend::*;
 pub use cpu::Cpu;
 pub use error::KernelError;
 pub use gpu::{
-    AdapterInfo, AdapterKind, Bind, GRID_WGSL, GaeForm, Gpu, GpuBuffer, GpuIndices, PHILOX_WGSL, Shader, WORKGROUP,
-    adapters,
+    AdapterInfo, AdapterKind, Bind, GRID_WGSL, GaeForm, Gpu, GpuBuffer, GpuIndices, MlpGpu, MlpTiles, PHILOX_WGSL,
+    Shader, WORKGROUP, adapters,
 };
 pub use mlp::{Activation, LossRows, MlpCpu, MlpSpec, ParamSpec, SimdLevel, mlp_activate};
 pub use policy::{HeadLayout, LOG_STD_RANGE, PATHWAY_SCALE, Policy};

@@ -7,6 +7,7 @@ mod buffer;
 mod gae;
 mod gather;
 mod launch;
+mod mlp;
 mod optimizer;
 mod td_error;
 
@@ -15,6 +16,7 @@ pub use buffer::{GpuBuffer, GpuIndices};
 pub use gae::GaeForm;
 pub use launch::{Bind, GRID_WGSL, PHILOX_WGSL, Shader, WORKGROUP};
 pub(crate) use launch::{shader, word};
+pub use mlp::{MlpGpu, MlpTiles};
 
 use crate::{Backend, GaeArgs, KernelError, LossArgs, OptimizerArgs, TdErrorArgs};
 use launch::Pending;

@@ -14,6 +14,7 @@ mod advantage_moments;
 mod gae;
 mod gather;
 mod gpu;
+mod mlp;
 mod optimizer;
 mod philox;
 mod td_error;
@@ -36,6 +37,7 @@ const TESTS: &[&[Test]] = &[
     advantage_moments::TESTS,
     actor_critic_loss::TESTS,
     optimizer::TESTS,
+    mlp::TESTS,
 ];
 
 fn main() -> ExitCode {
