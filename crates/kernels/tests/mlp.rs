@@ -1,9 +1,11 @@
 //! The CPU network against a plain float64 one.
 
+#[path = "common/given.rs"]
+mod given;
+
+use given::Given;
 use proptest::prelude::*;
-use std::ops::Range;
-use std::sync::Mutex;
-use striatum_kernels::{Activation, Cpu, HeadLayout, MlpCpu, MlpSpec, ParamSpec, Policy, SimdLevel, TilePass};
+use striatum_kernels::{Activation, Cpu, HeadLayout, MlpCpu, MlpSpec, ParamSpec, Policy, SimdLevel};
 
 /// Numbers in `[-1, 1)` from a linear congruential generator.
 struct Numbers(u64);
@@ -175,33 +177,14 @@ impl Case {
     /// Outputs and gradients of the training pass.
     fn run(&self, network: &mut MlpCpu, width: usize) -> (Vec<f32>, Vec<f32>) {
         let mut gradients = vec![f32::NAN; self.params.len()];
-        let pass = Given { case: self, width, outputs: Mutex::new(vec![f32::NAN; self.rows * width]) };
+        let pass = self.pass(width);
         network.load(&self.params);
         network.train_pass(0, self.rows, self.d_trunk.is_some(), &pass, &mut gradients);
-        (pass.outputs.into_inner().unwrap(), gradients)
-    }
-}
-
-/// A loss whose gradient is given; notes the outputs.
-struct Given<'a> {
-    case: &'a Case,
-    width: usize,
-    outputs: Mutex<Vec<f32>>,
-}
-
-impl TilePass for Given<'_> {
-    fn observations(&self, rows: Range<usize>, observations: &mut [f32]) {
-        let inputs = observations.len() / rows.len();
-        observations.copy_from_slice(&self.case.observations[rows.start * inputs..rows.end * inputs]);
+        (pass.into_outputs(), gradients)
     }
 
-    fn loss(&self, _: usize, rows: Range<usize>, outputs: &[f32], d_outputs: &mut [f32], d_trunk: Option<&mut [f32]>) {
-        let at = rows.start * self.width..rows.end * self.width;
-        self.outputs.lock().unwrap()[at.clone()].copy_from_slice(outputs);
-        d_outputs.copy_from_slice(&self.case.d_outputs[at.clone()]);
-        if let (Some(to), Some(from)) = (d_trunk, &self.case.d_trunk) {
-            to.copy_from_slice(&from[at]);
-        }
+    fn pass(&self, width: usize) -> Given<'_> {
+        Given::new(width, &self.observations, &self.d_outputs, self.d_trunk.as_deref())
     }
 }
 
@@ -402,8 +385,8 @@ fn agents_have_weights_of_their_own() {
     for (agent, case) in cases.iter().enumerate() {
         let (outputs, gradients) = case.run(&mut network(&spec, 1), 5);
         let mut own = vec![f32::NAN; gradients.len()];
-        let pass = Given { case, width: 5, outputs: Mutex::new(vec![0.0; 50 * 5]) };
+        let pass = case.pass(5);
         both.train_pass(agent, 50, false, &pass, &mut own);
-        assert_eq!((own, pass.outputs.into_inner().unwrap()), (gradients, outputs));
+        assert_eq!((own, pass.into_outputs()), (gradients, outputs));
     }
 }

@@ -10,6 +10,7 @@ mod episode_window;
 mod gae;
 mod gather;
 mod launch;
+mod mlp;
 mod optimizer;
 mod rollout;
 mod rollout_stats;
@@ -22,6 +23,7 @@ pub use buffer::{GpuBuffer, GpuIndices};
 pub use gae::GaeForm;
 pub use launch::{Bind, GRID_WGSL, PHILOX_WGSL, Shader, WORKGROUP};
 pub(crate) use launch::{shader, word};
+pub use mlp::{MlpGpu, MlpTiles};
 pub use rollout::{EnvStates, GpuTask, ResidentEnvs, RolloutArgs};
 
 use crate::{

@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/given.rs"]
+mod given;
 #[path = "../common/iteration.rs"]
 mod iteration;
 #[path = "../common/loss/mod.rs"]
@@ -20,6 +22,7 @@ mod episode_window;
 mod gae;
 mod gather;
 mod gpu;
+mod mlp;
 mod optimizer;
 mod philox;
 mod rollout;
@@ -52,6 +55,7 @@ const TESTS: &[&[Test]] = &[
     rollout_stats::TESTS,
     elementary::TESTS,
     rollout::TESTS,
+    mlp::TESTS,
 ];
 
 fn main() -> ExitCode {
