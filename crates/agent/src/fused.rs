@@ -1,7 +1,7 @@
 //! The fused kind of network: hand-written kernels for multilayer perceptrons.
 
 use crate::network::{HostNetwork, Network, Pass, WithOutputs};
-use striatum_kernels::{ActorCriticCpu, Cpu, KernelError, MlpSpec};
+use striatum_kernels::{ActorCriticCpu, ActorCriticGpu, Backend, Cpu, Gpu, GpuBuffer, KernelError, MlpSpec};
 
 /// Multilayer perceptrons on the CPU.
 pub struct FusedNetwork {
@@ -55,5 +55,42 @@ impl HostNetwork for FusedNetwork {
 
     fn each(&self, items: usize, work: &(dyn Fn(usize) + Sync)) {
         self.cpu.each(items, work);
+    }
+}
+
+/// Multilayer perceptrons on a GPU.
+pub struct FusedGpuNetwork {
+    inner: ActorCriticGpu,
+    /// The learner's own.
+    weights: GpuBuffer,
+}
+
+impl FusedGpuNetwork {
+    /// Networks of A agents.
+    pub fn new(spec: &MlpSpec, agents: usize, gpu: &Gpu) -> Self {
+        Self { inner: ActorCriticGpu::new(gpu, spec, agents), weights: gpu.zeros(0) }
+    }
+}
+
+impl Network<Gpu> for FusedGpuNetwork {
+    fn load(&mut self, _: &Gpu, weights: &GpuBuffer) -> Result<(), KernelError> {
+        self.weights = GpuBuffer::wrap(weights.raw().clone(), weights.offset(), weights.len(), None);
+        Ok(())
+    }
+
+    fn forward(
+        &mut self,
+        gpu: &Gpu,
+        observations: &[f32],
+        rows: usize,
+        with: &mut WithOutputs<'_, Gpu>,
+    ) -> Result<(), KernelError> {
+        let observations = gpu.upload(observations);
+        with(self.inner.forward(gpu, &self.weights, &observations, rows))
+    }
+
+    fn differentiate(&mut self, gpu: &Gpu, pass: Pass<'_, Gpu>) -> Result<(), KernelError> {
+        self.inner.differentiate(gpu, pass);
+        Ok(())
     }
 }

@@ -15,7 +15,7 @@ mod settings;
 mod update;
 
 pub use a2c::update_a2c;
-pub use fused::FusedNetwork;
+pub use fused::{FusedGpuNetwork, FusedNetwork};
 pub use init::initial_weights;
 pub use learner::{Learner, LearnerState};
 pub use network::{HostNetwork, Network, Pass, WithOutputs};

@@ -27,6 +27,7 @@ pub struct Batch<E> {
     observation_space: Space,
     action_space: Space,
     solved_at: Option<f32>,
+    builtin: Option<&'static str>,
     split: Split,
 }
 
@@ -79,7 +80,7 @@ impl<E: Env> Batch<E> {
         };
         let solved_at = env.solved_at();
         let split = Split::Timing { steps: 0, shortest: Duration::MAX };
-        let mut batch = Self { slots, rule, observation_space, action_space, solved_at, split };
+        let mut batch = Self { slots, rule, observation_space, action_space, solved_at, builtin: None, split };
         batch.reset(0, 0, &mut vec![0.0; num_envs * rule.observation_width])?;
         Ok(batch)
     }
@@ -89,6 +90,13 @@ impl<E: Env> Batch<E> {
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.split = Split::Threads(threads.clamp(1, self.slots.len()));
+        self
+    }
+
+    /// Calls it a batch of a built-in task.
+    #[must_use]
+    pub(crate) fn named(mut self, name: &'static str) -> Self {
+        self.builtin = Some(name);
         self
     }
 
@@ -226,6 +234,10 @@ impl<E: Env> VecEnv for Batch<E> {
 
     fn solved_at(&self) -> Option<f32> {
         self.solved_at
+    }
+
+    fn builtin(&self) -> Option<&'static str> {
+        self.builtin
     }
 
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {

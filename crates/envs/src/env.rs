@@ -141,6 +141,11 @@ pub trait VecEnv: Send {
     /// The mean return of 100 episodes from which the task counts as solved, if one is agreed upon.
     fn solved_at(&self) -> Option<f32>;
 
+    /// The name of the built-in task that this is a batch of, if it is one: an engine may then step it by itself.
+    fn builtin(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Starts an episode in every environment; writes `[N, observation width]`. The batch holds the environments `first` and on of the
     /// seed: several batches can so be one.
     ///
@@ -179,6 +184,10 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
 
     fn solved_at(&self) -> Option<f32> {
         (**self).solved_at()
+    }
+
+    fn builtin(&self) -> Option<&'static str> {
+        (**self).builtin()
     }
 
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {

@@ -12,9 +12,9 @@ impl Gpu {
         let (layout, agents, rows) = (args.layout, args.batch.agents, args.batch.rows);
         let policy = &layout.policy;
         let parts = rows.div_ceil(WORKGROUP);
-        let partial = self.zeros(agents * parts * LOSS_METRICS);
+        let partial = self.scratch("loss metrics", agents * parts * LOSS_METRICS);
         let dims = if policy.is_continuous() { policy.action_width() } else { 0 };
-        let shares = self.zeros(agents * rows * dims);
+        let shares = self.scratch("loss shares", agents * rows * dims);
         self.launch_rows(&mut args, parts, &shares, &partial);
 
         let shape = [agents, parts, args.metrics_at, 0].map(word);

@@ -40,7 +40,7 @@ impl Gpu {
         if parts == 1 {
             return launch(out);
         }
-        let mut partial = self.zeros(4 * agents * parts * columns);
+        let mut partial = self.scratch("column moments", 4 * agents * parts * columns);
         launch(&mut partial);
         let shape = [agents, columns, parts, 0].map(word);
         let bindings = [Bind::Data(cast_slice(&shape)), (&partial).into(), out.into()];

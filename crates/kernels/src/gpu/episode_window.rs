@@ -21,7 +21,7 @@ impl Gpu {
         let part = each * WORKGROUP;
         let parts = rows.div_ceil(part).max(1);
         let shape = [agents, rows, parts, part].map(word);
-        let mut counts = self.zeros(agents * parts);
+        let mut counts = self.scratch("episode counts", agents * parts);
         let bindings =
             [Bind::Data(cast_slice(&shape)), args.terminated.into(), args.truncated.into(), (&mut counts).into()];
         self.launch(&EPISODE_COUNT, &[], &bindings, agents * parts);

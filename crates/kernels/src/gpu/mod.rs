@@ -1,5 +1,6 @@
 //! The shaders on a device, through wgpu.
 
+mod actor_critic;
 mod actor_critic_loss;
 mod adapter;
 mod advantage_moments;
@@ -18,6 +19,7 @@ mod scale_rewards;
 mod shuffle;
 mod td_error;
 
+pub use actor_critic::ActorCriticGpu;
 pub use adapter::{AdapterInfo, AdapterKind, adapters};
 pub use buffer::{GpuBuffer, GpuIndices};
 pub use gae::GaeForm;
@@ -164,6 +166,17 @@ impl Gpu {
             mapped_at_creation: false,
         });
         GpuBuffer::wrap(buffer, 0, len, None)
+    }
+
+    /// Memory for `len` numbers that one kernel hands to the next, with anything in it; the same each time for one `label`, because
+    /// launches are ordered.
+    fn scratch(&self, label: &'static str, len: usize) -> GpuBuffer {
+        let mut pending = self.pending();
+        let buffer = pending.scratch.entry(label).or_insert_with(|| self.allocate(0));
+        if buffer.len < len {
+            *buffer = self.allocate(len);
+        }
+        GpuBuffer::wrap(buffer.buffer.clone(), 0, len, None)
     }
 
     fn write_words(&self, region: &GpuBuffer, at: usize, data: &[u32]) {

@@ -19,7 +19,7 @@ impl Gpu {
             return;
         }
         let parts = parameters.div_ceil(LEAST_PART).clamp(1, MOST_PARTS);
-        let sums = self.zeros(agents * parts);
+        let sums = self.scratch("norm parts", agents * parts);
         let shape = [agents, parameters, parts, parameters.div_ceil(parts)].map(word);
         let bindings = [Bind::Data(cast_slice(&shape)), args.gradients.into(), (&sums).into()];
         self.launch(&GLOBAL_NORM, &[], &bindings, agents * parts);

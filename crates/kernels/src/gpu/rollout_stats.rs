@@ -19,7 +19,7 @@ impl Gpu {
         let rows = steps * envs;
         let parts = rows.div_ceil(LEAST_ROWS * WORKGROUP).clamp(1, MOST_PARTS);
         let shape = [agents, heads, rows, parts, rows.div_ceil(parts), 0, 0, 0].map(word);
-        let mut partial = self.zeros(agents * parts * ROLLOUT_STATS);
+        let mut partial = self.scratch("rollout stats", agents * parts * ROLLOUT_STATS);
         let bindings = [
             Bind::Data(cast_slice(&shape)),
             args.deltas.into(),
