@@ -186,7 +186,7 @@ fn record_final_values(place: Place, t: u32, cut: bool) {
 /// One step of the invocation's environment, up to what happens when its episode ends: 1 where it terminated, 2 where it was cut.
 fn act_and_step(place: Place, t: u32, slot: ptr<function, Slot>) -> u32 {
     let row = row_at(place, t);
-    let action = act(place, row, shape.first_step + t);
+    let action = act(place, row, t);
     let stepped = step_environment((*slot).state, action);
     (*slot).state = stepped.state;
     (*slot).steps += select(0u, 1u, (*slot).steps != 0xffffffffu);
@@ -252,10 +252,12 @@ fn rollout(
     if local < ENVS {
         was_cut[local] = 0u;
     }
+    draw_ahead(place, 0u);
     synchronize();
     for (var t = 0u; t < shape.steps; t++) {
         explore(place, t);
         network(place);
+        draw_ahead(place, t + 1u);
         var end = 0u;
         if owns {
             record_values(place, t);

@@ -51,12 +51,8 @@ fn ranges(setup: &Setup) -> Vec<f32> {
 
 /// Whether observations agree within `tolerance` of their ranges.
 fn same_observations(actual: &[f32], expected: &[f32], ranges: &[f32], tolerance: f32) -> Result<(), String> {
-    let far = |i: &usize| {
-        let apart = (actual[*i] - expected[*i]).abs();
-        // Not a number is far from everything.
-        !(apart <= tolerance * ranges[i % ranges.len()])
-    };
-    match (0..expected.len()).find(far) {
+    let is_near = |i: usize| (actual[i] - expected[i]).abs() <= tolerance * ranges[i % ranges.len()];
+    match (0..expected.len()).find(|&i| !is_near(i)) {
         Some(i) => Err(format!("observation {i}: {}, not {}", actual[i], expected[i])),
         None => Ok(()),
     }
@@ -74,8 +70,8 @@ fn equal<T: PartialEq + std::fmt::Debug>(what: &str, actual: &[T], expected: &[T
 
 /// Whether numbers agree within `tolerance` of 1 and of their size.
 fn near(what: &str, actual: &[f32], expected: &[f32], tolerance: f32) -> Result<(), String> {
-    let far = |i: &usize| !((actual[*i] - expected[*i]).abs() <= tolerance * (1.0 + expected[*i].abs()));
-    match (0..expected.len()).find(far) {
+    let is_near = |i: usize| (actual[i] - expected[i]).abs() <= tolerance * (1.0 + expected[i].abs());
+    match (0..expected.len()).find(|&i| !is_near(i)) {
         Some(i) => Err(format!("{what} {i}: {}, not {}", actual[i], expected[i])),
         None => Ok(()),
     }

@@ -14,6 +14,7 @@ pub const TESTS: &[Test] = &[
     ("rollout_samples_normal_distributions_as_the_policy_head", gaussian),
     ("rollout_explores_as_the_policy_head", state_dependent),
     ("rollout_of_large_networks", large),
+    ("rollout_again_and_without_raw_observations", again),
     ("rollout_refuses_what_does_not_fit", refused),
 ];
 
@@ -35,6 +36,7 @@ struct Case {
 }
 
 /// What a rollout wrote.
+#[derive(PartialEq)]
 struct Written {
     observations: Vec<f32>,
     raw: Vec<f32>,
@@ -122,6 +124,16 @@ impl Case {
     }
 
     fn run(&self, gpu: &Gpu, weights: &[f32], normalizer: Option<&[f32]>) -> Result<Written, String> {
+        self.run_with(gpu, weights, normalizer, true)
+    }
+
+    fn run_with(
+        &self,
+        gpu: &Gpu,
+        weights: &[f32],
+        normalizer: Option<&[f32]>,
+        keeps_raw: bool,
+    ) -> Result<Written, String> {
         let (spec, mut envs) = (&self.spec, self.start(gpu));
         let (rows, inputs) = (AGENTS * STEPS * self.envs, spec.inputs);
         let heads = AGENTS * spec.head.value_heads;
@@ -147,7 +159,7 @@ impl Case {
                 inverse_temperature: &INVERSE_TEMPERATURE,
                 exploration_interval: self.interval,
                 observations: &mut observations,
-                raw_observations: Some(&mut raw),
+                raw_observations: keeps_raw.then_some(&mut raw),
                 actions: &mut actions,
                 log_probs: &mut log_probs,
                 rewards: &mut rewards,
@@ -171,7 +183,7 @@ impl Case {
 
     /// Standard normal numbers of the matrices that step t of an agent is explored with.
     fn matrices(&self, seed: u64, t: usize) -> Vec<f32> {
-        let drawn = if self.interval == 0 { 0 } else { t as u32 / self.interval * self.interval };
+        let drawn = (t as u32).checked_div(self.interval).map_or(0, |matrix| matrix * self.interval);
         let len = self.spec.head.policy.log_std_len();
         let of = |env| {
             let mut stream = Stream::new(seed, Purpose::Exploration, env as u32, FIRST_STEP + drawn);
@@ -297,6 +309,17 @@ fn rounding_tie(
         first += n;
     }
     Ok(())
+}
+
+fn again(gpu: &Gpu) -> Result<(), String> {
+    let case = case(GpuTask::Acrobot, Policy::Categorical { nvec: vec![3] }, &[11, 8], Activation::Tanh, false);
+    let first = case.run(gpu, &case.weights(), None)?;
+    if first != case.run(gpu, &case.weights(), None)? {
+        return Err("the same rollout gives other numbers".into());
+    }
+    let second = case.run_with(gpu, &case.weights(), None, false)?;
+    let same = first == Written { raw: first.raw.clone(), ..second };
+    if same { Ok(()) } else { Err("raw observations make a difference".into()) }
 }
 
 fn refused(gpu: &Gpu) -> Result<(), String> {
