@@ -1,5 +1,5 @@
 // #part
-// T steps of N environments of A agents in one dispatch: network, sampling, dynamics and resets. A workgroup steps ENVS
+// T steps of N environments of A agents in one dispatch (or several, which go on where the last one stopped): network, sampling, dynamics and resets. A workgroup steps ENVS
 // environments of one agent; its first ENVS invocations own one each, and all of them share the network's columns.
 // Included by env_*.wgsl, one a task.
 // Mirror: crates/train/src/collector.rs over crates/envs/src/batch.rs.
@@ -25,7 +25,12 @@ struct Shape {
     /// Whether raw observations are wanted.
     raw: u32,
     observation_clip: f32,
-    padding: u32,
+    /// The steps of the rollout that this dispatch takes: from..until.
+    from_step: u32,
+    until_step: u32,
+    padding0: u32,
+    padding1: u32,
+    padding2: u32,
 }
 
 struct Agent {
@@ -252,9 +257,9 @@ fn rollout(
     if local < ENVS {
         was_cut[local] = 0u;
     }
-    draw_ahead(place, 0u);
+    draw_ahead(place, shape.from_step);
     synchronize();
-    for (var t = 0u; t < shape.steps; t++) {
+    for (var t = shape.from_step; t < shape.until_step; t++) {
         explore(place, t);
         network(place);
         draw_ahead(place, t + 1u);
@@ -280,9 +285,13 @@ fn rollout(
         }
         synchronize();
     }
-    network(place);
     if owns {
-        record_values(place, shape.steps);
         store(place, slot);
+    }
+    if shape.until_step == shape.steps {
+        network(place);
+        if owns {
+            record_values(place, shape.steps);
+        }
     }
 }

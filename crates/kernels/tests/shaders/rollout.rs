@@ -14,7 +14,7 @@ pub const TESTS: &[Test] = &[
     ("rollout_samples_normal_distributions_as_the_policy_head", gaussian),
     ("rollout_explores_as_the_policy_head", state_dependent),
     ("rollout_of_large_networks", large),
-    ("rollout_again_and_without_raw_observations", again),
+    ("rollout_again_in_parts_and_without_raw_observations", again),
     ("rollout_refuses_what_does_not_fit", refused),
 ];
 
@@ -124,7 +124,7 @@ impl Case {
     }
 
     fn run(&self, gpu: &Gpu, weights: &[f32], normalizer: Option<&[f32]>) -> Result<Written, String> {
-        self.run_with(gpu, weights, normalizer, true)
+        self.run_with(gpu, weights, normalizer, true, STEPS)
     }
 
     fn run_with(
@@ -133,6 +133,7 @@ impl Case {
         weights: &[f32],
         normalizer: Option<&[f32]>,
         keeps_raw: bool,
+        part: usize,
     ) -> Result<Written, String> {
         let (spec, mut envs) = (&self.spec, self.start(gpu));
         let (rows, inputs) = (AGENTS * STEPS * self.envs, spec.inputs);
@@ -145,7 +146,7 @@ impl Case {
         let mut values = unset(heads * (STEPS + 1) * self.envs);
         let mut final_values = unset(heads * STEPS * self.envs);
         let normalizer = normalizer.map(|numbers| gpu.upload(numbers));
-        gpu.rollout(
+        gpu.rollout_in_parts(
             &mut envs,
             RolloutArgs {
                 spec,
@@ -170,6 +171,7 @@ impl Case {
                 episode_returns: &mut returns,
                 episode_lengths: &mut lengths,
             },
+            part,
         );
         let read = |buffer: &GpuBuffer| gpu.download(buffer).map_err(|error| error.to_string());
         Ok(Written {
@@ -312,14 +314,23 @@ fn rounding_tie(
 }
 
 fn again(gpu: &Gpu) -> Result<(), String> {
-    let case = case(GpuTask::Acrobot, Policy::Categorical { nvec: vec![3] }, &[11, 8], Activation::Tanh, false);
-    let first = case.run(gpu, &case.weights(), None)?;
-    if first != case.run(gpu, &case.weights(), None)? {
-        return Err("the same rollout gives other numbers".into());
+    let choice = Policy::Categorical { nvec: vec![3] };
+    let explore = Policy::StateDependent { dims: 1, features: 8, squash: true };
+    for (task, policy) in [(GpuTask::Acrobot, choice), (GpuTask::Pendulum, explore)] {
+        let case = Case { interval: 0, ..case(task, policy, &[11, 8], Activation::Tanh, false) };
+        let weights = case.weights();
+        let first = case.run(gpu, &weights, None)?;
+        for part in [STEPS, 3, 0] {
+            if first != case.run_with(gpu, &weights, None, true, part)? {
+                return Err(format!("{task:?}: in parts of {part} steps the numbers are others"));
+            }
+        }
+        let second = case.run_with(gpu, &weights, None, false, STEPS)?;
+        if first != (Written { raw: first.raw.clone(), ..second }) {
+            return Err(format!("{task:?}: raw observations make a difference"));
+        }
     }
-    let second = case.run_with(gpu, &case.weights(), None, false)?;
-    let same = first == Written { raw: first.raw.clone(), ..second };
-    if same { Ok(()) } else { Err("raw observations make a difference".into()) }
+    Ok(())
 }
 
 fn refused(gpu: &Gpu) -> Result<(), String> {
