@@ -12,13 +12,14 @@ override SQUASH: u32 = 0u;
 /// Width of the features in state-dependent exploration, else 0.
 override FEATURES: u32 = 0u;
 
+const IDLE_FROM = 64u;
 const HALF_LOG_TAU: f32 = 0.9189385332;
 const LN_2: f32 = 0.6931471806;
 const PATHWAY_SCALE: f32 = 0.7071067812;
 
-/// Draws the action of the invocation's environment for row `row` of `[A, T, N]` at step `step` of the batch, and records it
-/// with its log density. What the task takes: the first choice, or the first number, clipped or squashed to its bounds.
-fn act(place: Place, row: u32, step: u32) -> f32 {
+/// Draws the action of the invocation's environment at step t of the rollout and records it in row `row` of `[A, T, N]`, with
+/// its log density. What the task takes: the first choice, or the first number, clipped or squashed to its bounds.
+fn act(place: Place, row: u32, t: u32) -> f32 {
     let agent = agents[place.agent];
     // l = c beta [(1 + rho) g - (1 - rho) n], or beta g
     let beta = select(agent.inverse_temperature, 1.0, CONTINUOUS != 0u);
@@ -27,10 +28,10 @@ fn act(place: Place, row: u32, step: u32) -> f32 {
         gains = PATHWAY_SCALE * beta * vec2<f32>(1.0 + agent.tone, 1.0 - agent.tone);
     }
     if CONTINUOUS != 0u {
-        draw_normal(place, gains, row, step);
+        draw_normal(place, gains, row, t);
         return action_of_environment(actions[row * ACTION_WIDTH]);
     }
-    draw_choices(place, gains, row, step);
+    draw_choices(place, gains, row, t);
     return actions[row * ACTION_WIDTH];
 }
 
@@ -54,13 +55,13 @@ fn net(place: Place, gains: vec2<f32>, k: u32) -> f32 {
 }
 
 /// By inverting the cumulative distribution, one word a choice.
-fn draw_choices(place: Place, gains: vec2<f32>, row: u32, step: u32) {
+fn draw_choices(place: Place, gains: vec2<f32>, row: u32, t: u32) {
     var log_prob = 0.0;
     var first = 0u;
     var words: vec4<u32>;
     for (var choice = 0u; choice < ACTION_WIDTH; choice++) {
         if choice % 4u == 0u {
-            words = action_words(place, step, choice / 4u);
+            words = action_words(place, t, choice / 4u);
         }
         let n = nvec[choice];
         var maximum = net(place, gains, first);
@@ -93,8 +94,27 @@ fn draw_choices(place: Place, gains: vec2<f32>, row: u32, step: u32) {
     log_probs[row] = log_prob;
 }
 
-fn action_words(place: Place, step: u32, block: u32) -> vec4<u32> {
-    return random_block(agents[place.agent].seed, PURPOSE_ACTION, place.first + place.local, step, block);
+/// The first four random words of each environment's action, of this step and the next one.
+var<workgroup> words_ahead: array<vec4<u32>, 2u * MAX_ENVS>;
+
+/// Lets invocations that own no environment draw the first words of step t of the rollout, while the owners are busy with the one
+/// before.
+fn draw_ahead(place: Place, t: u32) {
+    // Beyond the largest subgroup that the owners may be in: a subgroup takes both sides of a branch in turn.
+    let env = place.local - min(place.local, IDLE_FROM);
+    if FEATURES == 0u && place.local >= IDLE_FROM && env < place.count {
+        let seed = agents[place.agent].seed;
+        words_ahead[(t % 2u) * MAX_ENVS + env] =
+            random_block(seed, PURPOSE_ACTION, place.first + env, shape.first_step + t, 0u);
+    }
+}
+
+fn action_words(place: Place, t: u32, block: u32) -> vec4<u32> {
+    if block == 0u {
+        return words_ahead[(t % 2u) * MAX_ENVS + place.local];
+    }
+    let seed = agents[place.agent].seed;
+    return random_block(seed, PURPOSE_ACTION, place.first + place.local, shape.first_step + t, block);
 }
 
 /// -log |d tanh(u) / du|
@@ -123,7 +143,7 @@ fn explored(place: Place, d: u32) -> vec2<f32> {
     return vec2<f32>(variance, noise);
 }
 
-fn draw_normal(place: Place, gains: vec2<f32>, row: u32, step: u32) {
+fn draw_normal(place: Place, gains: vec2<f32>, row: u32, t: u32) {
     var log_prob = 0.0;
     var words: vec4<u32>;
     for (var d = 0u; d < ACTION_WIDTH; d++) {
@@ -136,7 +156,7 @@ fn draw_normal(place: Place, gains: vec2<f32>, row: u32, step: u32) {
             u += drawn.y;
         } else {
             if d % 2u == 0u {
-                words = action_words(place, step, d / 2u);
+                words = action_words(place, t, d / 2u);
             }
             let sigma = deviation(place, d);
             variance = sigma * sigma;

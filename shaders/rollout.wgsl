@@ -1,5 +1,5 @@
 // #part
-// T steps of N environments of A agents in one dispatch: network, sampling, dynamics and resets. A workgroup steps ENVS
+// T steps of N environments of A agents in one dispatch (or several, which go on where the last one stopped): network, sampling, dynamics and resets. A workgroup steps ENVS
 // environments of one agent; its first ENVS invocations own one each, and all of them share the network's columns.
 // Included by env_*.wgsl, one a task.
 // Mirror: crates/train/src/collector.rs over crates/envs/src/batch.rs.
@@ -25,7 +25,12 @@ struct Shape {
     /// Whether raw observations are wanted.
     raw: u32,
     observation_clip: f32,
-    padding: u32,
+    /// The steps of the rollout that this dispatch takes: from..until.
+    from_step: u32,
+    until_step: u32,
+    padding0: u32,
+    padding1: u32,
+    padding2: u32,
 }
 
 struct Agent {
@@ -186,7 +191,7 @@ fn record_final_values(place: Place, t: u32, cut: bool) {
 /// One step of the invocation's environment, up to what happens when its episode ends: 1 where it terminated, 2 where it was cut.
 fn act_and_step(place: Place, t: u32, slot: ptr<function, Slot>) -> u32 {
     let row = row_at(place, t);
-    let action = act(place, row, shape.first_step + t);
+    let action = act(place, row, t);
     let stepped = step_environment((*slot).state, action);
     (*slot).state = stepped.state;
     (*slot).steps += select(0u, 1u, (*slot).steps != 0xffffffffu);
@@ -252,10 +257,12 @@ fn rollout(
     if local < ENVS {
         was_cut[local] = 0u;
     }
+    draw_ahead(place, shape.from_step);
     synchronize();
-    for (var t = 0u; t < shape.steps; t++) {
+    for (var t = shape.from_step; t < shape.until_step; t++) {
         explore(place, t);
         network(place);
+        draw_ahead(place, t + 1u);
         var end = 0u;
         if owns {
             record_values(place, t);
@@ -278,9 +285,13 @@ fn rollout(
         }
         synchronize();
     }
-    network(place);
     if owns {
-        record_values(place, shape.steps);
         store(place, slot);
+    }
+    if shape.until_step == shape.steps {
+        network(place);
+        if owns {
+            record_values(place, shape.steps);
+        }
     }
 }

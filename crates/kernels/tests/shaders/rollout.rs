@@ -14,6 +14,7 @@ pub const TESTS: &[Test] = &[
     ("rollout_samples_normal_distributions_as_the_policy_head", gaussian),
     ("rollout_explores_as_the_policy_head", state_dependent),
     ("rollout_of_large_networks", large),
+    ("rollout_again_in_parts_and_without_raw_observations", again),
     ("rollout_refuses_what_does_not_fit", refused),
 ];
 
@@ -35,6 +36,7 @@ struct Case {
 }
 
 /// What a rollout wrote.
+#[derive(PartialEq)]
 struct Written {
     observations: Vec<f32>,
     raw: Vec<f32>,
@@ -122,6 +124,17 @@ impl Case {
     }
 
     fn run(&self, gpu: &Gpu, weights: &[f32], normalizer: Option<&[f32]>) -> Result<Written, String> {
+        self.run_with(gpu, weights, normalizer, true, STEPS)
+    }
+
+    fn run_with(
+        &self,
+        gpu: &Gpu,
+        weights: &[f32],
+        normalizer: Option<&[f32]>,
+        keeps_raw: bool,
+        part: usize,
+    ) -> Result<Written, String> {
         let (spec, mut envs) = (&self.spec, self.start(gpu));
         let (rows, inputs) = (AGENTS * STEPS * self.envs, spec.inputs);
         let heads = AGENTS * spec.head.value_heads;
@@ -133,7 +146,7 @@ impl Case {
         let mut values = unset(heads * (STEPS + 1) * self.envs);
         let mut final_values = unset(heads * STEPS * self.envs);
         let normalizer = normalizer.map(|numbers| gpu.upload(numbers));
-        gpu.rollout(
+        gpu.rollout_in_parts(
             &mut envs,
             RolloutArgs {
                 spec,
@@ -147,7 +160,7 @@ impl Case {
                 inverse_temperature: &INVERSE_TEMPERATURE,
                 exploration_interval: self.interval,
                 observations: &mut observations,
-                raw_observations: Some(&mut raw),
+                raw_observations: keeps_raw.then_some(&mut raw),
                 actions: &mut actions,
                 log_probs: &mut log_probs,
                 rewards: &mut rewards,
@@ -158,6 +171,7 @@ impl Case {
                 episode_returns: &mut returns,
                 episode_lengths: &mut lengths,
             },
+            part,
         );
         let read = |buffer: &GpuBuffer| gpu.download(buffer).map_err(|error| error.to_string());
         Ok(Written {
@@ -171,7 +185,7 @@ impl Case {
 
     /// Standard normal numbers of the matrices that step t of an agent is explored with.
     fn matrices(&self, seed: u64, t: usize) -> Vec<f32> {
-        let drawn = if self.interval == 0 { 0 } else { t as u32 / self.interval * self.interval };
+        let drawn = (t as u32).checked_div(self.interval).map_or(0, |matrix| matrix * self.interval);
         let len = self.spec.head.policy.log_std_len();
         let of = |env| {
             let mut stream = Stream::new(seed, Purpose::Exploration, env as u32, FIRST_STEP + drawn);
@@ -299,6 +313,26 @@ fn rounding_tie(
             return Err(format!("{actual:?}, not {expected:?}, of {:?} at {u}", &probs[first..first + n]));
         }
         first += n;
+    }
+    Ok(())
+}
+
+fn again(gpu: &Gpu) -> Result<(), String> {
+    let choice = Policy::Categorical { nvec: vec![3] };
+    let explore = Policy::StateDependent { dims: 1, features: 8, squash: true };
+    for (task, policy) in [(GpuTask::Acrobot, choice), (GpuTask::Pendulum, explore)] {
+        let case = Case { interval: 0, ..case(task, policy, &[11, 8], Activation::Tanh, false) };
+        let weights = case.weights();
+        let first = case.run(gpu, &weights, None)?;
+        for part in [STEPS, 3, 0] {
+            if first != case.run_with(gpu, &weights, None, true, part)? {
+                return Err(format!("{task:?}: in parts of {part} steps the numbers are others"));
+            }
+        }
+        let second = case.run_with(gpu, &weights, None, false, STEPS)?;
+        if first != (Written { raw: first.raw.clone(), ..second }) {
+            return Err(format!("{task:?}: raw observations make a difference"));
+        }
     }
     Ok(())
 }

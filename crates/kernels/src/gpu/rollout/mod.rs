@@ -11,6 +11,10 @@ use super::{Bind, Gpu, GpuBuffer, word};
 use crate::{Activation, Backend, MlpSpec, Policy};
 use bytemuck::{Pod, Zeroable, cast_slice};
 use plan::Plan;
+use std::ops::Range;
+
+/// Multiply-adds of one dispatch of a rollout, at most.
+const MULTIPLY_ADDS: u64 = 200_000_000_000;
 
 /// What a rollout of T steps of [`ResidentEnvs`] reads, and where it writes. K is the number of value heads.
 #[derive(Debug)]
@@ -74,7 +78,9 @@ struct Shape {
     normalize: u32,
     raw: u32,
     observation_clip: f32,
-    padding: u32,
+    from_step: u32,
+    until_step: u32,
+    padding: [u32; 3],
 }
 
 /// `Agent` of rollout.wgsl.
@@ -186,35 +192,62 @@ impl RolloutArgs<'_> {
 impl Gpu {
     /// T steps of every environment, as the host's loop would take them: observe, normalise, sample with the numbers of
     /// `Purpose::Action` at (environment, `first_step + t`), step, and where an episode ended start the next one with those of
-    /// `Purpose::Reset` at (environment, episode). One dispatch; the environments go on where they are.
+    /// `Purpose::Reset` at (environment, episode). The environments go on where they are.
+    ///
+    /// One dispatch, unless the work is so much (2e11 multiply-adds) that a desktop's driver might take it for a hang.
     ///
     /// # Panics
     /// If a length does not fit, or the network's policy does not fit the task.
     pub fn rollout(&self, envs: &mut ResidentEnvs, args: RolloutArgs<'_>) {
+        let step = (envs.agents * envs.envs) as u64 * args.spec.param_count() as u64;
+        let part = usize::try_from(MULTIPLY_ADDS / step.max(1)).unwrap_or(usize::MAX);
+        self.rollout_in_parts(envs, args, part);
+    }
+
+    /// [`rollout`](Self::rollout) in dispatches of at most `part` steps (0 counts as 1), each submitted by itself. The numbers are
+    /// the same.
+    ///
+    /// # Panics
+    /// As [`rollout`](Self::rollout).
+    pub fn rollout_in_parts(&self, envs: &mut ResidentEnvs, args: RolloutArgs<'_>, part: usize) {
         args.assert_lengths(envs);
         args.assert_fits(envs.task);
-        let (spec, plan) = (args.spec, Plan::new(args.spec));
-        let groups = plan.groups(envs.agents, envs.envs);
+        let plan = Plan::new(args.spec);
+        envs.reserve(self, plan.groups(envs.agents, envs.envs), &plan, &args.spec.head.policy);
+        let mut from = 0;
+        loop {
+            let until = from + (args.steps - from).min(part.max(1));
+            self.launch_rollout(envs, &args, &plan, from..until);
+            if until == args.steps {
+                return;
+            }
+            self.flush();
+            from = until;
+        }
+    }
+
+    fn launch_rollout(&self, envs: &ResidentEnvs, args: &RolloutArgs<'_>, plan: &Plan, steps: Range<usize>) {
         let shape = Shape {
             agents: word(envs.agents),
             envs: word(envs.envs),
             steps: word(args.steps),
             first_step: args.first_step,
             exploration_interval: args.exploration_interval,
-            params: word(spec.param_count()),
+            params: word(args.spec.param_count()),
             log_std_at: word(plan.log_std_at),
             blocks: word(plan.blocks.len()),
             normalize: u32::from(args.normalizer.is_some()),
             raw: u32::from(args.raw_observations.is_some()),
             observation_clip: args.observation_clip,
-            padding: 0,
+            from_step: word(steps.start),
+            until_step: word(steps.end),
+            padding: [0; 3],
         };
-        let nvec: Vec<u32> = match &spec.head.policy {
+        let nvec: Vec<u32> = match &args.spec.head.policy {
             Policy::Categorical { nvec } => nvec.iter().copied().map(word).collect(),
             _ => Vec::new(),
         };
         let agents = args.agents();
-        envs.reserve(self, groups, &plan, &spec.head.policy);
         let unused = [self.zeros(0), self.zeros(0)];
         let bindings = [
             Bind::Data(bytemuck::bytes_of(&shape)),
@@ -238,6 +271,7 @@ impl Gpu {
             (&*args.episode_returns).into(),
             (&*args.episode_lengths).into(),
         ];
-        self.launch(&envs.task.shader(), &args.constants(&plan), &bindings, groups);
+        let groups = plan.groups(envs.agents, envs.envs);
+        self.launch(&envs.task.shader(), &args.constants(plan), &bindings, groups);
     }
 }

@@ -4,8 +4,8 @@ use crate::gpu::word;
 use crate::{MlpSpec, ParamSpec};
 use bytemuck::{Pod, Zeroable};
 
-/// Vectors of activations that fit into workgroup memory beside the rest.
-const RESIDENT_VECTORS: usize = 960;
+/// Vectors of activations that fit into the 16 KiB of workgroup memory that every adapter has, beside the rest's 964 bytes.
+const RESIDENT_VECTORS: usize = (16 - 1) * 1024 / 16;
 /// Environments of a workgroup whose activations lie in global memory.
 const LARGE_ENVS: usize = 16;
 
