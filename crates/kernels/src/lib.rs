@@ -35,8 +35,8 @@ pub use discounted_returns::{DiscountedReturnsArgs, discounted_returns};
 pub use episode_window::{EPISODE_NUMBERS, EPISODE_WINDOW, EpisodeWindowArgs, episode_window};
 pub use error::KernelError;
 pub use gpu::{
-    ActorCriticGpu, AdapterInfo, AdapterKind, Bind, EnvStates, GRID_WGSL, GaeForm, Gpu, GpuBuffer, GpuIndices, GpuTask, MlpGpu,
-    MlpTiles, PHILOX_WGSL, ResidentEnvs, RolloutArgs, Shader, WORKGROUP, adapters,
+    ActorCriticGpu, AdapterInfo, AdapterKind, Bind, EnvStates, GRID_WGSL, GaeForm, Gpu, GpuBuffer, GpuIndices, GpuTask,
+    MlpGpu, MlpTiles, PHILOX_WGSL, ResidentEnvs, RolloutArgs, Shader, WORKGROUP, adapters,
 };
 pub use mlp::{Activation, MlpCpu, MlpSpec, ParamSpec, SimdLevel, TilePass, mlp_activate};
 pub use policy::{HeadLayout, LOG_STD_RANGE, PATHWAY_SCALE, Policy};

@@ -148,9 +148,11 @@ pub(crate) fn conduct(
     make_envs: &MakeEnvs<'_>,
     options: &RunOptions<'_>,
 ) -> Result<Summary, TrainError> {
-    let (engine, info) = open_engine(&Config { threads: seat.threads, ..config.clone() }, make_envs)?;
-    crate::with_learner!(engine, learner => {
-        let mut trainer = Trainer::new(config, learner, make_envs)?;
+    let (trainer, info) = engine::open_trainer(vec![Config { threads: seat.threads, ..config.clone() }], make_envs)?;
+    crate::with_trainer!(trainer, trainer => {
+        let mut trainer = trainer;
+        // How many threads there are is not part of the result.
+        trainer.sessions[0].config = config;
         if let Some(checkpoint) = checkpoint {
             trainer.restore(0, checkpoint)?;
         }
@@ -356,14 +358,14 @@ fn has_reached(session: &Session, stop_after: Option<u64>) -> bool {
 }
 
 /// Whether a run that goes on from a checkpoint may stay as it is.
-fn has_nothing_to_do(session: &Session, options: &RunOptions<'_>) -> bool {
+pub(crate) fn has_nothing_to_do(session: &Session, options: &RunOptions<'_>) -> bool {
     match is_done(session) {
         true => session.progress.evaluated_at >= session.progress.steps,
         false => has_reached(session, options.stop_after),
     }
 }
 
-fn summary(session: &Session, info: &EngineInfo, folder: &RunFolder) -> Summary {
+pub(crate) fn summary(session: &Session, info: &EngineInfo, folder: &RunFolder) -> Summary {
     let (config, progress) = (&session.config, &session.progress);
     let wall_seconds = session.wall_seconds();
     Summary {

@@ -1,5 +1,4 @@
 use super::{Bind, Gpu, GpuBuffer, Shader, WORKGROUP, shader, word};
-use crate::Backend;
 use bytemuck::cast_slice;
 
 const COLUMN_MOMENTS: Shader = shader!("column_moments");

@@ -1,5 +1,5 @@
 use super::{Bind, Gpu, GpuBuffer, Shader, WORKGROUP, shader, word};
-use crate::{Backend, EpisodeWindowArgs, RolloutShape};
+use crate::{EpisodeWindowArgs, RolloutShape};
 use bytemuck::cast_slice;
 
 const EPISODE_COUNT: Shader = shader!("episode_count");

@@ -1,5 +1,5 @@
 use super::{Bind, Gpu, GpuBuffer, Shader, WORKGROUP, shader, word};
-use crate::{Backend, OptimizerArgs};
+use crate::OptimizerArgs;
 use bytemuck::cast_slice;
 
 const GLOBAL_NORM: Shader = shader!("global_norm");

@@ -1,5 +1,5 @@
 use super::{Bind, Gpu, GpuBuffer, Shader, WORKGROUP, shader, word};
-use crate::{Backend, ROLLOUT_STATS, RolloutShape, RolloutStatsArgs};
+use crate::{ROLLOUT_STATS, RolloutShape, RolloutStatsArgs};
 use bytemuck::cast_slice;
 
 const ROLLOUT_MOMENTS: Shader = shader!("rollout_moments");

@@ -3,7 +3,6 @@
 use super::board::Board;
 use super::summary::{FleetSummary, Outcome};
 use super::{Agent, folder};
-use crate::config::Config;
 use crate::engine;
 use crate::error::TrainError;
 use crate::folder::RunFolder;
@@ -30,9 +29,9 @@ pub fn train(
     make_envs: &MakeEnvs<'_>,
     options: &RunOptions<'_>,
 ) -> Result<FleetSummary, TrainError> {
-    let side_by_side = may_share_out(agents.iter().map(|agent| &agent.config), make_envs)?;
+    let way = Way::of(&agents, make_envs)?;
     let made = folder::create(&options.out, &agents)?;
-    let launch = Launch { agents, failed: Vec::new(), side_by_side, changes: Changes::default(), make_envs, options };
+    let launch = Launch { agents, failed: Vec::new(), way, changes: Changes::default(), make_envs, options };
     launch.run().inspect_err(|_| made.remove())
 }
 
@@ -56,43 +55,66 @@ pub fn resume(
             Err(error) => failed.push((entry.folder, error)),
         }
     }
-    let side_by_side = may_share_out(agents.iter().map(|agent| &agent.config), make_envs)?;
-    Launch { agents, failed, side_by_side, changes, make_envs, options }.run()
+    let way = Way::of(&agents, make_envs)?;
+    Launch { agents, failed, way, changes, make_envs, options }.run()
 }
 
-/// Whether all agents may train side by side.
-fn may_share_out<'a>(configs: impl Iterator<Item = &'a Config>, make_envs: &MakeEnvs<'_>) -> Result<bool, TrainError> {
-    let probe = make_envs(1)?;
-    let mut all = true;
-    for config in configs {
-        let spec = network_spec(config, probe.observation_space(), probe.action_space())?;
-        all &= engine::may_share_out(config, &spec)?;
+/// How the agents of a launch train.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Shared out over threads.
+    SideBySide,
+    /// In one launch of every kernel.
+    Together,
+    /// One after the other.
+    InTurn,
+}
+
+impl Way {
+    fn of(agents: &[Agent], make_envs: &MakeEnvs<'_>) -> Result<Self, TrainError> {
+        let probe = make_envs(1)?;
+        let (mut side_by_side, mut together) = (true, true);
+        for Agent { config, .. } in agents {
+            let spec = network_spec(config, probe.observation_space(), probe.action_space())?;
+            side_by_side &= engine::may_share_out(config, &spec)?;
+            together &= engine::trains_together(config, &spec, probe.builtin())?;
+        }
+        Ok(match (side_by_side, together) {
+            (true, _) => Self::SideBySide,
+            (_, true) => Self::Together,
+            _ => Self::InTurn,
+        })
     }
-    Ok(all)
 }
 
 /// A launch under way.
-struct Launch<'a> {
-    agents: Vec<Agent>,
+pub(super) struct Launch<'a> {
+    pub(super) agents: Vec<Agent>,
     /// Agents that could not be read.
     failed: Vec<(String, TrainError)>,
-    /// Whether agents train side by side.
-    side_by_side: bool,
-    changes: Changes,
-    make_envs: &'a MakeEnvs<'a>,
-    options: &'a RunOptions<'a>,
+    way: Way,
+    pub(super) changes: Changes,
+    pub(super) make_envs: &'a MakeEnvs<'a>,
+    pub(super) options: &'a RunOptions<'a>,
 }
 
 impl Launch<'_> {
     fn run(mut self) -> Result<FleetSummary, TrainError> {
         let began = Instant::now();
         let threads = self.agents.first().map_or(1, |agent| engine::threads(&agent.config));
-        let workers = if self.side_by_side { threads.min(self.agents.len()).max(1) } else { 1 };
+        let workers = match self.way {
+            Way::SideBySide => threads.min(self.agents.len()).max(1),
+            Way::Together => self.agents.len().max(1),
+            Way::InTurn => 1,
+        };
         let board = Arc::new(Board::new(&self.agents, workers, self.options.quiet));
         for (name, error) in &self.failed {
             board.failed(name, error);
         }
-        let ends = self.share_out(&board, workers, (threads / workers).max(1));
+        let ends = match self.way {
+            Way::Together => self.train_together(&board),
+            Way::SideBySide | Way::InTurn => self.share_out(&board, workers, (threads / workers).max(1)),
+        };
         board.close();
         let began_any = board.has_begun() || ends.iter().any(|end| matches!(end, Some(Ok(_))));
         let mut outcomes = Vec::new();

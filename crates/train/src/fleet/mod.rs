@@ -1,8 +1,8 @@
 //! Many agents in one launch: the same task with several seeds and variations of settings.
 //!
 //! [`plan()`] makes the agents of a launch, [`train`] and [`resume`] train them. Every agent is the same, bit for bit, as its run alone, and
-//! has an ordinary run folder. On the CPU agents are shared out over the threads, which each train one at a time; on a GPU, and with the
-//! burn engine, they are trained one after the other.
+//! has an ordinary run folder. On the CPU agents are shared out over the threads, which each train one at a time; on a GPU the fused engine
+//! trains all of one shape together, a launch of a kernel being one for all of them; with the burn engine they follow one after the other.
 
 mod board;
 mod error;
@@ -10,6 +10,7 @@ mod folder;
 mod launch;
 mod plan;
 mod summary;
+mod together;
 
 pub use error::FleetError;
 pub use folder::{Entry, FLEET_FILE, List, is_fleet, list, runs_of};
