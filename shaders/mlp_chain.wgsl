@@ -57,13 +57,16 @@ fn mlp_chain(
     let left_k = local % 4u;
     let right_k = select(local / 16u, local % 16u, BACK);
     let right_n = select(local % 16u, local / 16u, BACK);
-    // What it computes: rows m and m + 16, and one vector of columns.
-    let m = local / 16u;
-    let n = local % 16u;
     for (var step = 0u; step < STEPS; step++) {
         let network = steps[step].network[place.network];
         let heads = steps[step].heads != 0u;
-        let width = select(steps[step].width, network.outputs, heads && !BACK);
+        let last = heads && !BACK;
+        let width = select(steps[step].width, network.outputs, last);
+        // What it computes: rows m and m + 16, and one vector of columns. Heads are narrow: there the same vector is taken by
+        // neighbours, so that whole groups of them have nothing to do.
+        let m = select(local / 16u, local % 16u, last);
+        let n = select(local % 16u, local / 16u, last);
+        let idle = 4u * n >= width;
         var next_right = right(place, network, width, heads, right_k, right_n);
         var c0 = vec4<f32>();
         var c1 = vec4<f32>();
@@ -74,7 +77,7 @@ fn mlp_chain(
             rights[right_k * WIDE_STRIDE + right_n] = next_right;
             workgroupBarrier();
             next_right = right(place, network, width, heads, k + 16u + right_k, right_n);
-            let vectors = min(4u, (network.depth - k + 3u) / 4u);
+            let vectors = select(min(4u, (network.depth - k + 3u) / 4u), 0u, idle);
             let a = select(WIDE + m * WIDE_STRIDE + k / 4u, m * LEFT_STRIDE, step == 0u);
             let below = 16u * select(WIDE_STRIDE, LEFT_STRIDE, step == 0u);
             for (var s = 0u; s < vectors; s++) {
@@ -88,7 +91,7 @@ fn mlp_chain(
             }
             workgroupBarrier();
         }
-        if heads && !BACK {
+        if last {
             write_outputs(place, place.row + m, 4u * n, c0);
             write_outputs(place, place.row + m + 16u, 4u * n, c1);
             features(place, local);

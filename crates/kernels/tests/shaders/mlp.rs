@@ -359,11 +359,15 @@ fn unknown_row(gpu: &Gpu) -> Result<(), String> {
 fn dispatches(_: &Gpu) -> Result<(), String> {
     // A device of its own, because other tests run beside this one.
     let gpu = &Gpu::open(None).map_err(|error| error.to_string())?;
-    let few = [(&[64, 64][..], None, 1 + 4), (&[64, 64], Some(MlpTiles::Small), 3 + 5), (&[256, 256, 64], None, 4 + 6)];
-    for (hidden, tiles, want) in few {
+    let counts: [(&[usize], MlpTiles, u64); 3] = [
+        (&[64, 64], MlpTiles::Whole, 1 + 4),
+        (&[64, 64], MlpTiles::Small, 3 + 5),
+        // Too wide for one dispatch.
+        (&[256, 256, 64], MlpTiles::Whole, 4 + 6),
+    ];
+    for (hidden, tiles, want) in counts {
         let case = Case::new(&spec(4, hidden, Activation::Tanh), [2, 100], true, true, 18);
-        let network = case.network(gpu);
-        let mut network = if let Some(tiles) = tiles { network.with_tiles(tiles) } else { network };
+        let mut network = case.network(gpu).with_tiles(tiles);
         let before = gpu.dispatches();
         case.run(gpu, &mut network)?;
         let count = gpu.dispatches() - before;

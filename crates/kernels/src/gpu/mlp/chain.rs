@@ -31,7 +31,7 @@ impl MlpGpu {
             && self.plan.networks.iter().all(|n| n.columns <= WIDEST);
         fits && match self.tiles {
             Some(tiles) => tiles == MlpTiles::Whole,
-            None => !self.fills_large_tiles(rows, WIDEST),
+            None => self.dear_dispatches && !self.fills_large_tiles(rows, WIDEST),
         }
     }
 

@@ -36,6 +36,8 @@ pub struct MlpGpu {
     activation: Activation,
     agents: usize,
     tiles: Option<MlpTiles>,
+    /// Whether dispatches are dear, as they are not where the processor plays the device.
+    dear_dispatches: bool,
     /// Values of two layers, for inference.
     passing: GpuBuffer,
     /// Values of all layers and, of SiLU, their slopes; gradients of their sums. Layer by layer, each `[A, networks, R,
@@ -91,6 +93,7 @@ impl MlpGpu {
             activation: spec.activation,
             agents,
             tiles: None,
+            dear_dispatches: !gpu.info().is_software,
             passing: empty(),
             values: empty(),
             slopes: empty(),
