@@ -44,7 +44,7 @@ fn activate(x: vec4<f32>) -> Activated {
     let sigmoid = fma(vec4<f32>(0.5), rational_tanh(0.5 * x), vec4<f32>(0.5));
     let y = x * sigmoid;
     // d/dx x sigmoid(x) = sigmoid(x) + y - y sigmoid(x)
-    return Activated(y, fma(-y, sigmoid, sigmoid + y));
+    return Activated(y, fma(-y, sigmoid, fma(x, sigmoid, sigmoid)));
 }
 
 /// The slope, from the value (SiLU: from itself).

@@ -110,14 +110,13 @@ fn observation(at: u32, k: u32) -> f32 {
 }
 
 /// Vector `m` of a row of X; 0 beyond its end and in rows that are not there.
-fn left(place: Place, row: u32, m: u32) -> vec4<f32> {
-    let job = place.job;
-    if row >= place.end || 4u * m >= jobs[job].m {
+fn left(place: Place, job: Job, row: u32, m: u32) -> vec4<f32> {
+    if row >= place.end || 4u * m >= job.m {
         return vec4<f32>();
     }
-    if jobs[job].from_observations == 0u {
-        let block_row = (place.agent * shape.networks + jobs[job].network) * shape.rows + row;
-        return values[jobs[job].left_at + block_row * jobs[job].left_stride + m];
+    if job.from_observations == 0u {
+        let block_row = (place.agent * shape.networks + job.network) * shape.rows + row;
+        return values[job.left_at + block_row * job.left_stride + m];
     }
     var source = place.agent * shape.rows + row;
     if SELECTED {
@@ -145,17 +144,16 @@ fn d_output(at: u32, n: u32, width: u32) -> f32 {
 }
 
 /// Vector `n` of a row of dZ; 0 beyond its end and in rows that are not there.
-fn right(place: Place, row: u32, n: u32) -> vec4<f32> {
-    let job = place.job;
-    let width = jobs[job].n;
+fn right(place: Place, job: Job, row: u32, n: u32) -> vec4<f32> {
+    let width = job.n;
     if row >= place.end || 4u * n >= width {
         return vec4<f32>();
     }
-    if jobs[job].from_outputs == 0u {
-        let block_row = (place.agent * shape.networks + jobs[job].network) * shape.rows + row;
-        return gradients[jobs[job].right_at + block_row * jobs[job].right_stride + n];
+    if job.from_outputs == 0u {
+        let block_row = (place.agent * shape.networks + job.network) * shape.rows + row;
+        return gradients[job.right_at + block_row * job.right_stride + n];
     }
-    let at = (place.agent * shape.rows + row) * shape.output_width + jobs[job].column;
+    let at = (place.agent * shape.rows + row) * shape.output_width + job.column;
     return vec4<f32>(
         d_output(at, 4u * n, width),
         d_output(at, 4u * n + 1u, width),
@@ -165,33 +163,32 @@ fn right(place: Place, row: u32, n: u32) -> vec4<f32> {
 }
 
 /// Where in the arena row `m` of column `n` is, or with `m` the job's own `m`, the bias.
-fn parameter(place: Place, m: u32, n: u32) -> u32 {
-    let job = place.job;
-    var head = Head(jobs[job].weight, jobs[job].bias, jobs[job].n, 0u);
-    if jobs[job].from_outputs != 0u {
-        for (var i = 3u * jobs[job].network; i < 3u * jobs[job].network + 3u; i++) {
+fn parameter(job: Job, m: u32, n: u32) -> u32 {
+    var head = Head(job.weight, job.bias, job.n, 0u);
+    if job.from_outputs != 0u {
+        for (var i = 3u * job.network; i < 3u * job.network + 3u; i++) {
             if n >= shape.heads[i].column && n - shape.heads[i].column < shape.heads[i].width {
                 head = shape.heads[i];
             }
         }
     }
-    if m == jobs[job].m {
+    if m == job.m {
         return head.bias + n - head.column;
     }
     return head.weight + m * head.width + n - head.column;
 }
 
-fn write(place: Place, m: u32, n: u32, sum: vec4<f32>) {
+fn write(place: Place, job: Job, m: u32, n: u32, sum: vec4<f32>) {
     for (var i = 0u; i < 4u; i++) {
-        if n + i < jobs[place.job].n {
-            partial[place.to + parameter(place, m, n + i)] = sum[i];
+        if n + i < job.n {
+            partial[place.to + parameter(job, m, n + i)] = sum[i];
         }
     }
 }
 
 /// Four numbers of a weight's row `m`.
-fn write_weight(place: Place, m: u32, n: u32, sum: vec4<f32>) {
-    if m < jobs[place.job].m {
-        write(place, m, n, sum);
+fn write_weight(place: Place, job: Job, m: u32, n: u32, sum: vec4<f32>) {
+    if m < job.m {
+        write(place, job, m, n, sum);
     }
 }

@@ -22,8 +22,9 @@ fn mlp_gradient(
         return;
     }
     let place = place_of(flat);
-    let log_m = jobs[place.job].log_m;
-    let log_n = jobs[place.job].log_n;
+    let job = jobs[place.job];
+    let log_m = job.log_m;
+    let log_n = job.log_n;
     let tile_m = 1u << log_m;
     let tile_n = 1u << log_n;
     let rights = DEPTH << log_m;
@@ -40,10 +41,10 @@ fn mlp_gradient(
     var bias = vec4<f32>();
     for (var row = place.start; row < place.end; row += DEPTH) {
         for (var i = local; i < DEPTH << log_m; i += 256u) {
-            shared_vectors[i] = left(place, row + (i >> log_m), place.m + (i & (tile_m - 1u)));
+            shared_vectors[i] = left(place, job, row + (i >> log_m), place.m + (i & (tile_m - 1u)));
         }
         for (var i = local; i < DEPTH << log_n; i += 256u) {
-            let numbers = right(place, row + (i >> log_n), place.n + (i & (tile_n - 1u)));
+            let numbers = right(place, job, row + (i >> log_n), place.n + (i & (tile_n - 1u)));
             shared_vectors[rights + i] = numbers;
             bias += numbers;
         }
@@ -70,7 +71,7 @@ fn mlp_gradient(
             sum += shared_vectors[t * vectors + i];
         }
         let taken = i / 4u;
-        write_weight(place, 4u * (place.m + (taken >> log_n)) + i % 4u, 4u * (place.n + (taken & (tile_n - 1u))), sum);
+        write_weight(place, job, 4u * (place.m + (taken >> log_n)) + i % 4u, 4u * (place.n + (taken & (tile_n - 1u))), sum);
     }
     workgroupBarrier();
     shared_vectors[local] = bias;
@@ -79,6 +80,6 @@ fn mlp_gradient(
         for (var i = local + tile_n; i < 256u; i += tile_n) {
             bias += shared_vectors[i];
         }
-        write(place, jobs[place.job].m, 4u * (place.n + local), bias);
+        write(place, job, job.m, 4u * (place.n + local), bias);
     }
 }

@@ -22,13 +22,14 @@ fn mlp_gradient_large(
         return;
     }
     let place = place_of(flat);
+    let job = jobs[place.job];
     // What this invocation brings into workgroup memory.
     let own_row = local / 16u;
     let own_vector = local % 16u;
-    var left0 = left(place, place.start + own_row, place.m + own_vector);
-    var left1 = left(place, place.start + own_row + 16u, place.m + own_vector);
-    var right0 = right(place, place.start + own_row, place.n + own_vector);
-    var right1 = right(place, place.start + own_row + 16u, place.n + own_vector);
+    var left0 = left(place, job, place.start + own_row, place.m + own_vector);
+    var left1 = left(place, job, place.start + own_row + 16u, place.m + own_vector);
+    var right0 = right(place, job, place.start + own_row, place.n + own_vector);
+    var right1 = right(place, job, place.start + own_row + 16u, place.n + own_vector);
     var bias = vec4<f32>();
     // What it computes: vectors m and m + 8 by n and n + 8, of every fourth row.
     let tile = local % 64u;
@@ -59,15 +60,36 @@ fn mlp_gradient_large(
         bias += right0;
         bias += right1;
         workgroupBarrier();
-        left0 = left(place, row + DEPTH + own_row, place.m + own_vector);
-        left1 = left(place, row + DEPTH + own_row + 16u, place.m + own_vector);
-        right0 = right(place, row + DEPTH + own_row, place.n + own_vector);
-        right1 = right(place, row + DEPTH + own_row + 16u, place.n + own_vector);
-        for (var r = turn; r < DEPTH; r += 4u) {
-            let a0 = shared_vectors[16u * r + m];
-            let a1 = shared_vectors[16u * r + m + 8u];
-            let b0 = shared_vectors[RIGHTS + 16u * r + n];
-            let b1 = shared_vectors[RIGHTS + 16u * r + n + 8u];
+        left0 = left(place, job, row + DEPTH + own_row, place.m + own_vector);
+        left1 = left(place, job, row + DEPTH + own_row + 16u, place.m + own_vector);
+        right0 = right(place, job, row + DEPTH + own_row, place.n + own_vector);
+        right1 = right(place, job, row + DEPTH + own_row + 16u, place.n + own_vector);
+        for (var r = turn; r < DEPTH; r += 8u) {
+            var a0 = shared_vectors[16u * r + m];
+            var a1 = shared_vectors[16u * r + m + 8u];
+            var b0 = shared_vectors[RIGHTS + 16u * r + n];
+            var b1 = shared_vectors[RIGHTS + 16u * r + n + 8u];
+            c00 = fma(vec4<f32>(a0.x), b0, c00);
+            c10 = fma(vec4<f32>(a0.x), b1, c10);
+            c01 = fma(vec4<f32>(a0.y), b0, c01);
+            c11 = fma(vec4<f32>(a0.y), b1, c11);
+            c02 = fma(vec4<f32>(a0.z), b0, c02);
+            c12 = fma(vec4<f32>(a0.z), b1, c12);
+            c03 = fma(vec4<f32>(a0.w), b0, c03);
+            c13 = fma(vec4<f32>(a0.w), b1, c13);
+            c04 = fma(vec4<f32>(a1.x), b0, c04);
+            c14 = fma(vec4<f32>(a1.x), b1, c14);
+            c05 = fma(vec4<f32>(a1.y), b0, c05);
+            c15 = fma(vec4<f32>(a1.y), b1, c15);
+            c06 = fma(vec4<f32>(a1.z), b0, c06);
+            c16 = fma(vec4<f32>(a1.z), b1, c16);
+            c07 = fma(vec4<f32>(a1.w), b0, c07);
+            c17 = fma(vec4<f32>(a1.w), b1, c17);
+            // The same for the next row, because a loop costs as much as a few products.
+            a0 = shared_vectors[16u * (r + 4u) + m];
+            a1 = shared_vectors[16u * (r + 4u) + m + 8u];
+            b0 = shared_vectors[RIGHTS + 16u * (r + 4u) + n];
+            b1 = shared_vectors[RIGHTS + 16u * (r + 4u) + n + 8u];
             c00 = fma(vec4<f32>(a0.x), b0, c00);
             c10 = fma(vec4<f32>(a0.x), b1, c10);
             c01 = fma(vec4<f32>(a0.y), b0, c01);
@@ -132,27 +154,27 @@ fn mlp_gradient_large(
     if turn == 0u {
         let rows = 4u * (place.m + m);
         let columns = 4u * (place.n + n);
-        write_weight(place, rows, columns, c00);
-        write_weight(place, rows, columns + 32u, c10);
-        write_weight(place, rows + 1u, columns, c01);
-        write_weight(place, rows + 1u, columns + 32u, c11);
-        write_weight(place, rows + 2u, columns, c02);
-        write_weight(place, rows + 2u, columns + 32u, c12);
-        write_weight(place, rows + 3u, columns, c03);
-        write_weight(place, rows + 3u, columns + 32u, c13);
-        write_weight(place, rows + 32u, columns, c04);
-        write_weight(place, rows + 32u, columns + 32u, c14);
-        write_weight(place, rows + 33u, columns, c05);
-        write_weight(place, rows + 33u, columns + 32u, c15);
-        write_weight(place, rows + 34u, columns, c06);
-        write_weight(place, rows + 34u, columns + 32u, c16);
-        write_weight(place, rows + 35u, columns, c07);
-        write_weight(place, rows + 35u, columns + 32u, c17);
+        write_weight(place, job, rows, columns, c00);
+        write_weight(place, job, rows, columns + 32u, c10);
+        write_weight(place, job, rows + 1u, columns, c01);
+        write_weight(place, job, rows + 1u, columns + 32u, c11);
+        write_weight(place, job, rows + 2u, columns, c02);
+        write_weight(place, job, rows + 2u, columns + 32u, c12);
+        write_weight(place, job, rows + 3u, columns, c03);
+        write_weight(place, job, rows + 3u, columns + 32u, c13);
+        write_weight(place, job, rows + 32u, columns, c04);
+        write_weight(place, job, rows + 32u, columns + 32u, c14);
+        write_weight(place, job, rows + 33u, columns, c05);
+        write_weight(place, job, rows + 33u, columns + 32u, c15);
+        write_weight(place, job, rows + 34u, columns, c06);
+        write_weight(place, job, rows + 34u, columns + 32u, c16);
+        write_weight(place, job, rows + 35u, columns, c07);
+        write_weight(place, job, rows + 35u, columns + 32u, c17);
     }
     if place.m == 0u && local < 16u {
         for (var i = local + 16u; i < 256u; i += 16u) {
             bias += shared_vectors[i];
         }
-        write(place, jobs[place.job].m, 4u * (place.n + local), bias);
+        write(place, job, job.m, 4u * (place.n + local), bias);
     }
 }

@@ -1,5 +1,5 @@
-// What a product of the multilayer perceptron reads on its left: rows of numbers from outside (observations, gradients of
-// outputs), or from the layer beside it. Also the shape that all of its products share.
+// What a product of the multilayer perceptron reads: on its left rows of numbers from outside (observations, gradients of
+// outputs) or from the layer beside it, on its right weights. Also the shape that all of its products share.
 
 /// Where a network's part of a layer lies.
 struct Network {
@@ -101,8 +101,7 @@ fn edge_number(at: u32, k: u32, depth: u32) -> f32 {
 }
 
 /// Numbers `4 k` to `4 k + 3` of a row; 0 beyond its end, and in rows that are not there.
-fn left(place: Place, row: u32, k: u32) -> vec4<f32> {
-    let network = shape.network[place.network];
+fn left(place: Place, network: Network, row: u32, k: u32) -> vec4<f32> {
     if row >= shape.rows || 4u * k >= network.depth {
         return vec4<f32>();
     }
@@ -136,6 +135,32 @@ fn head_of(network: u32, column: u32) -> Head {
         }
     }
     return Head(0u, 0u, 0u, 0u);
+}
+
+/// Row `k`, column `n` of the right factor: of the weight `[depth, width]`, or in the backward pass of the transpose of
+/// what lies above, a weight `[width, depth]`. The weight of `heads` is that of all of a network's together.
+fn right_number(place: Place, network: Network, width: u32, heads: bool, k: u32, n: u32) -> f32 {
+    if k >= network.depth || n >= width {
+        return 0.0;
+    }
+    let row = select(k, n, BACK);
+    let column = select(n, k, BACK);
+    let arena = place.agent * shape.parameters;
+    if !heads {
+        return weights[arena + network.weight + row * select(width, network.depth, BACK) + column];
+    }
+    let head = head_of(place.network, column);
+    return weights[arena + head.weight + row * head.width + column - head.column];
+}
+
+/// Columns `4 n` to `4 n + 3` of row `k`.
+fn right(place: Place, network: Network, width: u32, heads: bool, k: u32, n: u32) -> vec4<f32> {
+    return vec4<f32>(
+        right_number(place, network, width, heads, k, 4u * n),
+        right_number(place, network, width, heads, k, 4u * n + 1u),
+        right_number(place, network, width, heads, k, 4u * n + 2u),
+        right_number(place, network, width, heads, k, 4u * n + 3u),
+    );
 }
 
 /// `c + a.x b0 + a.y b1 + a.z b2 + a.w b3`, in this order.

@@ -23,14 +23,15 @@ fn mlp_layer(
         return;
     }
     let place = place_of(flat, 64u, 16u);
-    let depth = shape.network[place.network].depth;
+    let network = shape.network[place.network];
+    let block = Block(shape.output_at, shape.output_stride);
     // What this invocation brings into workgroup memory. Neighbours read neighbouring weights.
     let left_row = local / 4u;
     let left_k = local % 4u;
     let right_k = select(local / 16u, local % 16u, BACK);
     let right_n = select(local % 16u, local / 16u, BACK);
-    var next_left = left(place, place.row + left_row, left_k);
-    var next_right = right(place, right_k, place.column + right_n);
+    var next_left = left(place, network, place.row + left_row, left_k);
+    var next_right = right(place, network, shape.width, EDGE && BACK, right_k, place.column + right_n);
     // What it computes: rows m, m + 16, ..., and one vector of columns.
     let m = local / 16u;
     let n = local % 16u;
@@ -38,13 +39,13 @@ fn mlp_layer(
     var c1 = vec4<f32>();
     var c2 = vec4<f32>();
     var c3 = vec4<f32>();
-    for (var k = 0u; k < depth; k += 16u) {
+    for (var k = 0u; k < network.depth; k += 16u) {
         lefts[left_row * LEFT_STRIDE + left_k] = next_left;
         rights[right_k * RIGHT_STRIDE + right_n] = next_right;
         workgroupBarrier();
-        next_left = left(place, place.row + left_row, k / 4u + 4u + left_k);
-        next_right = right(place, k + 16u + right_k, place.column + right_n);
-        let steps = min(4u, (depth - k + 3u) / 4u);
+        next_left = left(place, network, place.row + left_row, k / 4u + 4u + left_k);
+        next_right = right(place, network, shape.width, EDGE && BACK, k + 16u + right_k, place.column + right_n);
+        let steps = min(4u, (network.depth - k + 3u) / 4u);
         for (var s = 0u; s < steps; s++) {
             let b = 4u * s * RIGHT_STRIDE + n;
             let b0 = rights[b];
@@ -60,9 +61,9 @@ fn mlp_layer(
         workgroupBarrier();
     }
     let column = place.column + n;
-    let biases = bias(place, column);
-    finish(place, place.row + m, column, c0, biases);
-    finish(place, place.row + m + 16u, column, c1, biases);
-    finish(place, place.row + m + 32u, column, c2, biases);
-    finish(place, place.row + m + 48u, column, c3, biases);
+    let biases = bias(place, network, shape.width, column);
+    _ = finish(place, block, place.row + m, column, c0, biases);
+    _ = finish(place, block, place.row + m + 16u, column, c1, biases);
+    _ = finish(place, block, place.row + m + 32u, column, c2, biases);
+    _ = finish(place, block, place.row + m + 48u, column, c3, biases);
 }

@@ -22,18 +22,19 @@ fn mlp_layer_large(
         return;
     }
     let place = place_of(flat, 256u, 16u);
-    let depth = shape.network[place.network].depth;
+    let network = shape.network[place.network];
+    let block = Block(shape.output_at, shape.output_stride);
     // What this invocation brings into workgroup memory: two rows' vectors, and the first half a vector of weights.
     let left_row = local / 2u;
     let left_k = local % 2u;
     let brings_right = local < 128u;
     let right_k = select(local / 16u, local % 8u, BACK);
     let right_n = select(local % 16u, local / 8u, BACK);
-    var next0 = left(place, place.row + left_row, left_k);
-    var next1 = left(place, place.row + left_row + 128u, left_k);
+    var next0 = left(place, network, place.row + left_row, left_k);
+    var next1 = left(place, network, place.row + left_row + 128u, left_k);
     var next_right = vec4<f32>();
     if brings_right {
-        next_right = right(place, right_k, place.column + right_n);
+        next_right = right(place, network, shape.width, EDGE && BACK, right_k, place.column + right_n);
     }
     // What it computes: rows m, m + 32, ..., and two vectors of columns.
     let m = local / 8u;
@@ -54,19 +55,19 @@ fn mlp_layer_large(
     var c15 = vec4<f32>();
     var c16 = vec4<f32>();
     var c17 = vec4<f32>();
-    for (var k = 0u; k < depth; k += 8u) {
+    for (var k = 0u; k < network.depth; k += 8u) {
         lefts[left_row * LEFT_STRIDE + left_k] = next0;
         lefts[(left_row + 128u) * LEFT_STRIDE + left_k] = next1;
         if brings_right {
             rights[right_k * RIGHT_STRIDE + right_n] = next_right;
         }
         workgroupBarrier();
-        next0 = left(place, place.row + left_row, k / 4u + 2u + left_k);
-        next1 = left(place, place.row + left_row + 128u, k / 4u + 2u + left_k);
+        next0 = left(place, network, place.row + left_row, k / 4u + 2u + left_k);
+        next1 = left(place, network, place.row + left_row + 128u, k / 4u + 2u + left_k);
         if brings_right {
-            next_right = right(place, k + 8u + right_k, place.column + right_n);
+            next_right = right(place, network, shape.width, EDGE && BACK, k + 8u + right_k, place.column + right_n);
         }
-        let steps = min(2u, (depth - k + 3u) / 4u);
+        let steps = min(2u, (network.depth - k + 3u) / 4u);
         for (var s = 0u; s < steps; s++) {
             let a = m * LEFT_STRIDE + s;
             let a0 = lefts[a];
@@ -107,22 +108,22 @@ fn mlp_layer_large(
     }
     let row = place.row + m;
     let column = place.column + n;
-    var biases = bias(place, column);
-    finish(place, row, column, c00, biases);
-    finish(place, row + 32u, column, c01, biases);
-    finish(place, row + 64u, column, c02, biases);
-    finish(place, row + 96u, column, c03, biases);
-    finish(place, row + 128u, column, c04, biases);
-    finish(place, row + 160u, column, c05, biases);
-    finish(place, row + 192u, column, c06, biases);
-    finish(place, row + 224u, column, c07, biases);
-    biases = bias(place, column + 8u);
-    finish(place, row, column + 8u, c10, biases);
-    finish(place, row + 32u, column + 8u, c11, biases);
-    finish(place, row + 64u, column + 8u, c12, biases);
-    finish(place, row + 96u, column + 8u, c13, biases);
-    finish(place, row + 128u, column + 8u, c14, biases);
-    finish(place, row + 160u, column + 8u, c15, biases);
-    finish(place, row + 192u, column + 8u, c16, biases);
-    finish(place, row + 224u, column + 8u, c17, biases);
+    var biases = bias(place, network, shape.width, column);
+    _ = finish(place, block, row, column, c00, biases);
+    _ = finish(place, block, row + 32u, column, c01, biases);
+    _ = finish(place, block, row + 64u, column, c02, biases);
+    _ = finish(place, block, row + 96u, column, c03, biases);
+    _ = finish(place, block, row + 128u, column, c04, biases);
+    _ = finish(place, block, row + 160u, column, c05, biases);
+    _ = finish(place, block, row + 192u, column, c06, biases);
+    _ = finish(place, block, row + 224u, column, c07, biases);
+    biases = bias(place, network, shape.width, column + 8u);
+    _ = finish(place, block, row, column + 8u, c10, biases);
+    _ = finish(place, block, row + 32u, column + 8u, c11, biases);
+    _ = finish(place, block, row + 64u, column + 8u, c12, biases);
+    _ = finish(place, block, row + 96u, column + 8u, c13, biases);
+    _ = finish(place, block, row + 128u, column + 8u, c14, biases);
+    _ = finish(place, block, row + 160u, column + 8u, c15, biases);
+    _ = finish(place, block, row + 192u, column + 8u, c16, biases);
+    _ = finish(place, block, row + 224u, column + 8u, c17, biases);
 }

@@ -1,4 +1,4 @@
-// What the two sizes of tiles of a hidden layer share: the weights on the right of its product, and how it ends.
+// How a product of a hidden layer ends.
 // #include "mlp_input.wgsl"
 // #include "mlp_activation.wgsl"
 
@@ -6,72 +6,55 @@
 /// the values).
 @group(0) @binding(5) var<storage, read_write> kept: array<vec4<f32>>;
 
-/// Whether the forward pass keeps slopes.
+/// Whether the forward pass stores values, and slopes.
+override STORE: bool = true;
 override KEEP: bool = false;
 
-/// Row `k`, column `n` of the right factor: of the weight `[depth, width]`, or in the backward pass of the transpose of
-/// what lies above, a weight `[width, depth]` or that of all heads.
-fn right_number(place: Place, k: u32, n: u32) -> f32 {
-    let network = shape.network[place.network];
-    if k >= network.depth || n >= shape.width {
+fn bias_number(place: Place, network: Network, width: u32, n: u32) -> f32 {
+    if n >= width {
         return 0.0;
     }
-    let arena = place.agent * shape.parameters;
-    if !BACK {
-        return weights[arena + network.weight + k * shape.width + n];
-    }
-    if !EDGE {
-        return weights[arena + network.weight + n * network.depth + k];
-    }
-    let head = head_of(place.network, k);
-    return weights[arena + head.weight + n * head.width + k - head.column];
-}
-
-/// Columns `4 n` to `4 n + 3` of row `k`.
-fn right(place: Place, k: u32, n: u32) -> vec4<f32> {
-    return vec4<f32>(
-        right_number(place, k, 4u * n),
-        right_number(place, k, 4u * n + 1u),
-        right_number(place, k, 4u * n + 2u),
-        right_number(place, k, 4u * n + 3u),
-    );
-}
-
-fn bias_number(place: Place, n: u32) -> f32 {
-    if n >= shape.width {
-        return 0.0;
-    }
-    return weights[place.agent * shape.parameters + shape.network[place.network].bias + n];
+    return weights[place.agent * shape.parameters + network.bias + n];
 }
 
 /// The biases of columns `4 n` to `4 n + 3`.
-fn bias(place: Place, n: u32) -> vec4<f32> {
+fn bias(place: Place, network: Network, width: u32, n: u32) -> vec4<f32> {
     if BACK {
         return vec4<f32>();
     }
     return vec4<f32>(
-        bias_number(place, 4u * n),
-        bias_number(place, 4u * n + 1u),
-        bias_number(place, 4u * n + 2u),
-        bias_number(place, 4u * n + 3u),
+        bias_number(place, network, width, 4u * n),
+        bias_number(place, network, width, 4u * n + 1u),
+        bias_number(place, network, width, 4u * n + 2u),
+        bias_number(place, network, width, 4u * n + 3u),
     );
 }
 
-/// Ends four columns of a row, whose vector index is `n`. Columns beyond the last become 0, since all three nonlinearities
-/// are 0 there.
-fn finish(place: Place, row: u32, n: u32, sum: vec4<f32>, biases: vec4<f32>) {
-    if row >= shape.rows || n >= shape.output_stride {
-        return;
+/// Where a layer's block begins, and vectors in a row of it.
+struct Block {
+    at: u32,
+    stride: u32,
+}
+
+/// Ends four columns of a row, whose vector index is `n`, and gives them. Columns beyond the last become 0, since all three
+/// nonlinearities are 0 there.
+fn finish(place: Place, block: Block, row: u32, n: u32, sum: vec4<f32>, biases: vec4<f32>) -> vec4<f32> {
+    if row >= shape.rows || n >= block.stride {
+        return vec4<f32>();
     }
     let block_row = (place.agent * shape.networks + place.network) * shape.rows + row;
-    let at = shape.output_at + block_row * shape.output_stride + n;
+    let at = block.at + block_row * block.stride + n;
     if BACK {
-        blocks[at] = sum * slope(kept[at]);
-        return;
+        let back = sum * slope(kept[at]);
+        blocks[at] = back;
+        return back;
     }
     let z = activate(sum + biases);
-    blocks[at] = z.value;
+    if STORE {
+        blocks[at] = z.value;
+    }
     if KEEP {
         kept[at] = z.slope;
     }
+    return z.value;
 }

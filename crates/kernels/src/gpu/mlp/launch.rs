@@ -27,25 +27,25 @@ const ROWS_TOGETHER: usize = 32;
 /// As `Shape` in `mlp_input.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
-struct ProductShape {
-    agents: u32,
-    networks: u32,
-    rows: u32,
-    parameters: u32,
-    width: u32,
-    input_at: u32,
-    input_stride: u32,
-    output_at: u32,
-    output_stride: u32,
-    edge_width: u32,
-    first: u32,
-    selectable: u32,
-    row_tiles: u32,
-    column_tiles: u32,
-    features_at: u32,
-    features: u32,
-    network: [NetworkWords; 2],
-    heads: [HeadWords; 6],
+pub(super) struct ProductShape {
+    pub(super) agents: u32,
+    pub(super) networks: u32,
+    pub(super) rows: u32,
+    pub(super) parameters: u32,
+    pub(super) width: u32,
+    pub(super) input_at: u32,
+    pub(super) input_stride: u32,
+    pub(super) output_at: u32,
+    pub(super) output_stride: u32,
+    pub(super) edge_width: u32,
+    pub(super) first: u32,
+    pub(super) selectable: u32,
+    pub(super) row_tiles: u32,
+    pub(super) column_tiles: u32,
+    pub(super) features_at: u32,
+    pub(super) features: u32,
+    pub(super) network: [NetworkWords; 2],
+    pub(super) heads: [HeadWords; 6],
 }
 
 /// As `Shape` in `mlp_factors.wgsl`.
@@ -68,18 +68,18 @@ struct GradientShape {
 }
 
 /// What a product reads from outside and what from another layer.
-struct Sources<'a> {
-    weights: &'a GpuBuffer,
-    edge: Option<&'a GpuBuffer>,
-    selection: &'a GpuIndices,
-    selected: bool,
-    blocks: &'a GpuBuffer,
+pub(super) struct Sources<'a> {
+    pub(super) weights: &'a GpuBuffer,
+    pub(super) edge: Option<&'a GpuBuffer>,
+    pub(super) selection: &'a GpuIndices,
+    pub(super) selected: bool,
+    pub(super) blocks: &'a GpuBuffer,
 }
 
 /// Where, in vectors, a layer's block begins, and how many are in a row.
 type Block = (usize, usize);
 
-fn flag(on: bool) -> f64 {
+pub(super) fn flag(on: bool) -> f64 {
     f64::from(u8::from(on))
 }
 
@@ -109,6 +109,10 @@ impl MlpGpu {
         if let Some(selection) = &batch.selection {
             (shape.first, shape.selectable) = (word(selection.first), word(selection.selectable));
         }
+        if self.chains(batch.rows) {
+            self.launch_chain_forward(gpu, &sources, shape, keep, outputs);
+            return;
+        }
         let mut input = (0, 0);
         for (l, layer) in plan.layers.iter().enumerate() {
             shape.network = plan.layer_words(layer, layer.inputs);
@@ -133,6 +137,10 @@ impl MlpGpu {
             selected: false,
             blocks: &self.gradients,
         };
+        if self.chains(rows) {
+            self.launch_chain_back(gpu, &sources, shape);
+            return;
+        }
         let mut input = (0, 0);
         for (l, layer) in plan.layers.iter().enumerate().rev() {
             shape.network = match plan.layers.get(l + 1) {
@@ -144,6 +152,11 @@ impl MlpGpu {
             input = block;
             sources.edge = None;
         }
+    }
+
+    /// Whether a layer of this width has large tiles enough.
+    pub(super) fn fills_large_tiles(&self, rows: usize, width: usize) -> bool {
+        self.agents * self.plan.networks.len() * rows.div_ceil(256) * width.div_ceil(64) >= MANY_GROUPS
     }
 
     fn shape(&self, rows: usize) -> ProductShape {
@@ -172,7 +185,7 @@ impl MlpGpu {
         let stacks = self.agents * self.plan.networks.len() * column_tiles;
         let large = match self.tiles {
             Some(tiles) => tiles == MlpTiles::Large,
-            None => stacks * rows.div_ceil(256) >= MANY_GROUPS,
+            None => self.fills_large_tiles(rows, width),
         };
         let (shader, row_tiles) = if large { (&LAYER_LARGE, rows.div_ceil(256)) } else { (&LAYER, rows.div_ceil(64)) };
         let shape = ProductShape {

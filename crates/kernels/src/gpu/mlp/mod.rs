@@ -1,5 +1,6 @@
 //! The multilayer actor-critic on the GPU.
 
+mod chain;
 mod launch;
 mod plan;
 
@@ -7,21 +8,25 @@ use super::{Gpu, GpuBuffer, GpuIndices};
 use crate::{Activation, Backend, MlpSpec};
 use plan::Plan;
 
-/// How large a piece of a hidden layer one workgroup computes. Both give the same bits.
+/// What one workgroup computes of the hidden layers. All give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MlpTiles {
-    /// 64 rows and 64 columns, 4 x 4 an invocation (`mlp_layer.wgsl`).
+    /// 64 rows and 64 columns of a layer, 4 x 4 an invocation (`mlp_layer.wgsl`).
     Small,
-    /// 256 rows and 64 columns, 8 x 8 an invocation (`mlp_layer_large.wgsl`).
+    /// 256 rows and 64 columns of a layer, 8 x 8 an invocation (`mlp_layer_large.wgsl`).
     Large,
+    /// 32 rows of all layers and heads (`mlp_chain.wgsl`); [`Small`](Self::Small) instead where a hidden layer, or the heads
+    /// upon one network, are wider than 64.
+    Whole,
 }
 
 /// The fused engine's network on a GPU: forward and backward pass of `agents` multilayer actor-critics of one shape, as
 /// [`MlpCpu`](crate::MlpCpu) for one.
 ///
 /// A forward pass is one dispatch a hidden layer and one for all heads, of all agents and of actor and critic together. A
-/// backward pass is one dispatch a hidden layer, one or two for all weight gradients, and one that adds them up. Sums have a
-/// fixed order that does not depend on the number of agents.
+/// backward pass is one dispatch a hidden layer, one or two for all weight gradients, and one that adds them up. Small batches
+/// of networks no wider than 64 take all layers in one dispatch ([`MlpTiles::Whole`]). Sums have a fixed order that does not
+/// depend on the number of agents, and a row's outputs do not depend on the rows beside it.
 ///
 /// Activations stay in buffers that grow with the largest batch and are then kept. All layers' lie in one buffer of `A R`
 /// times the widths of all hidden layers (rounded up to multiples of 4, twice that without a shared trunk), which must fit a
@@ -31,6 +36,8 @@ pub struct MlpGpu {
     activation: Activation,
     agents: usize,
     tiles: Option<MlpTiles>,
+    /// Whether dispatches are dear, as they are not where the processor plays the device.
+    dear_dispatches: bool,
     /// Values of two layers, for inference.
     passing: GpuBuffer,
     /// Values of all layers and, of SiLU, their slopes; gradients of their sums. Layer by layer, each `[A, networks, R,
@@ -86,6 +93,7 @@ impl MlpGpu {
             activation: spec.activation,
             agents,
             tiles: None,
+            dear_dispatches: !gpu.info().is_software,
             passing: empty(),
             values: empty(),
             slopes: empty(),
@@ -124,9 +132,11 @@ impl MlpGpu {
     ) {
         self.check(weights, observations, (rows, rows), outputs);
         let batch = Batch { rows, observations: handle(observations), selection: None };
-        let blocks = self.plan.widest() * if self.plan.layers.len() > 1 { 2 } else { 1 };
-        let len = self.block_rows(rows) * blocks * 4;
-        grow(gpu, &mut self.passing, len);
+        if !self.chains(rows) {
+            let blocks = self.plan.layers.len().min(2);
+            let len = self.block_rows(rows) * self.plan.widest() * blocks * 4;
+            grow(gpu, &mut self.passing, len);
+        }
         self.launch_forward(gpu, weights, &batch, false, outputs);
     }
 
