@@ -97,22 +97,9 @@ impl<B: Backend> Rollout<B> {
         self.steps * self.envs
     }
 
-    /// Takes over what a single agent's environments gave; values are written apart.
-    pub fn write(&mut self, backend: &B, transitions: &Transitions) {
-        backend.write(&mut self.observations, 0, &transitions.observations);
-        backend.write(&mut self.actions, 0, &transitions.actions);
-        backend.write(&mut self.log_probs, 0, &transitions.log_probs);
-        backend.write(&mut self.rewards, 0, &transitions.rewards);
-        backend.write(&mut self.terminated, 0, &transitions.terminated);
-        backend.write(&mut self.truncated, 0, &transitions.truncated);
-        backend.write(&mut self.mask, 0, &transitions.mask);
-        backend.write(&mut self.tone, 0, &transitions.tone);
-        backend.write(&mut self.inverse_temperature, 0, &transitions.inverse_temperature);
-    }
-
-    /// The same for the environments `envs` of a single agent, whose transitions are `[T, n, ..]`.
-    pub fn write_columns(&mut self, backend: &B, envs: Range<usize>, transitions: &Transitions) {
-        let (all, count, rows) = (self.envs, envs.len(), self.steps * envs.len());
+    /// Takes over what the environments `envs` of a single agent gave, `[T, n, ..]`.
+    pub fn write(&mut self, backend: &B, envs: Range<usize>, transitions: &Transitions) {
+        let rows = self.steps * envs.len();
         for (to, from) in [
             (&mut self.observations, &transitions.observations),
             (&mut self.actions, &transitions.actions),
@@ -124,21 +111,14 @@ impl<B: Backend> Rollout<B> {
             (&mut self.tone, &transitions.tone),
             (&mut self.inverse_temperature, &transitions.inverse_temperature),
         ] {
-            let width = from.len() / rows;
-            for (t, row) in from.chunks_exact(count * width).enumerate() {
-                backend.write(to, (t * all + envs.start) * width, row);
-            }
+            write_columns(backend, to, from, self.envs, &envs, from.len() / rows);
         }
     }
 
     /// Values of the environments `envs` of a single agent: `[K, T + 1, n]`, and those of final observations, `[K, T, n]`.
     pub fn write_values(&mut self, backend: &B, envs: Range<usize>, values: &[f32], final_values: &[f32]) {
-        for (i, row) in values.chunks_exact(envs.len()).enumerate() {
-            backend.write(&mut self.values, i * self.envs + envs.start, row);
-        }
-        for (i, row) in final_values.chunks_exact(envs.len()).enumerate() {
-            backend.write(&mut self.final_values, i * self.envs + envs.start, row);
-        }
+        write_columns(backend, &mut self.values, values, self.envs, &envs, 1);
+        write_columns(backend, &mut self.final_values, final_values, self.envs, &envs, 1);
     }
 
     /// TD errors, advantages and value targets from rewards and values; `gamma` and `lambda` are `[A, K]`.
@@ -189,5 +169,20 @@ impl<B: Backend> Rollout<B> {
             tone: &self.tone,
             inverse_temperature: &self.inverse_temperature,
         }
+    }
+}
+
+/// Writes rows `[.., n, width]` to the columns `envs` of `[.., N, width]`; at once where they are all of them.
+fn write_columns<B: Backend>(
+    backend: &B,
+    to: &mut B::Buffer,
+    from: &[f32],
+    all: usize,
+    envs: &Range<usize>,
+    width: usize,
+) {
+    let len = if envs.len() == all { from.len() } else { envs.len() * width };
+    for (i, part) in from.chunks(len.max(1)).enumerate() {
+        backend.write(to, (i * all + envs.start) * width, part);
     }
 }

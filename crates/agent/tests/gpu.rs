@@ -144,7 +144,7 @@ mod compare {
             tone,
             inverse_temperature: beta,
         };
-        rollout.write(learner.backend(), &transitions);
+        rollout.write(learner.backend(), 0..ENVS, &transitions);
         let (last, finals) = (normals(41, ENVS * inputs, 1.0), normals(42, 2 * inputs, 1.0));
         learner.bootstrap(&mut rollout, &last, &finals, &[21, 40])?;
         rollout.estimate(learner.backend(), &[0.97], &[0.9]);

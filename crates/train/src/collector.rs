@@ -402,16 +402,10 @@ impl Chunk {
 
     /// Writes everything to its place in the rollout of all environments.
     fn write<B: Backend>(&self, learner: &Learner<B>, rollout: &mut Rollout<B>) {
-        let backend = learner.backend();
-        if self.count == rollout.envs {
-            rollout.write(backend, &self.transitions);
-            if learner.on_host().is_some() {
-                backend.write(&mut rollout.values, 0, &self.values);
-                backend.write(&mut rollout.final_values, 0, &self.final_values);
-            }
-            return;
+        let (backend, envs) = (learner.backend(), self.first..self.first + self.count);
+        rollout.write(backend, envs.clone(), &self.transitions);
+        if learner.on_host().is_some() {
+            rollout.write_values(backend, envs, &self.values, &self.final_values);
         }
-        rollout.write_columns(backend, self.first..self.first + self.count, &self.transitions);
-        rollout.write_values(backend, self.first..self.first + self.count, &self.values, &self.final_values);
     }
 }
