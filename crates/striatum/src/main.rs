@@ -29,8 +29,11 @@ fn message(error: &anyhow::Error) -> String {
     })
 }
 
-/// 2 is for what the user can mend, 1 for a device or an update that failed.
+/// 2 is for what the user can mend, 1 for a device, an update or a kernel that failed.
 fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<commands::Wrong>() {
+        return 1;
+    }
     match error.downcast_ref::<TrainError>() {
         Some(TrainError::Update(_) | TrainError::Kernel(KernelError::Device(_))) => 1,
         _ => 2,

@@ -44,6 +44,19 @@ pub struct Iteration {
     pub learning_rate: f32,
     /// Environment steps a second, this iteration alone.
     pub steps_per_second: f64,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+/// Seconds of an iteration's stages. What a stage launches on a GPU without waiting for it counts for the stage that waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Timing {
+    /// The rollout: T steps of N environments.
+    pub collect: f64,
+    /// Values of the last observations, TD errors and advantages.
+    pub advantages: f64,
+    /// Every epoch and minibatch.
+    pub update: f64,
 }
 
 /// Statistics of a rollout, from the learner's side.
@@ -113,8 +126,11 @@ impl<B: Backend> Trainer<B> {
         let remaining = self.remaining();
 
         let transitions = self.collector.collect(&mut self.learner, num_steps)?;
+        let collect = begun.elapsed().as_secs_f64();
         let rollout = Rollout::new(&mut self.learner, &transitions, gamma, lambda)?;
+        let advantages = begun.elapsed().as_secs_f64();
         let update = self.update(&rollout, remaining)?;
+        let updated = begun.elapsed().as_secs_f64();
         let stats = rollout_stats(&rollout, &self.learner, &transitions.rewards)?;
         self.collector.finish_iteration();
 
@@ -128,6 +144,7 @@ impl<B: Backend> Trainer<B> {
             rollout: stats,
             learning_rate: self.config.learning_rate(remaining),
             steps_per_second: steps as f64 / seconds,
+            timing: Timing { collect, advantages: advantages - collect, update: updated - advantages },
         })
     }
 
