@@ -288,7 +288,7 @@ pub struct BenchArgs {
     #[arg(long, default_value = "auto")]
     pub device: DeviceChoice,
     /// Threads of the CPU's kernels; 0 is one a core. Environments choose their own
-    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u64).range(..=1024))]
+    #[arg(long, value_name = "N", default_value = "0", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=1024))]
     pub threads: u64,
     /// Print one JSON object
     #[arg(long)]
