@@ -5,8 +5,9 @@
     python3 scripts/compare_peers.py --binary target/release/striatum
 
 Everyone trains two separate 64-64 tanh networks with a learning rate of 2.5e-4, without evaluation. A peer that is not installed is left
-out. Steps a second are the peers' steady ones: rejax's compile time and Stable-Baselines3's first rollout and update do not count.
-Striatum's are of a whole process, from its start to its last checkpoint. Each number is the best of `--repeats`.
+out; Stable-Baselines3 runs with one PyTorch thread and with one a core, of which the better counts. Steps a second are the peers'
+steady ones: rejax's compile time and Stable-Baselines3's first rollout and update do not count. Striatum's are of a whole process, from
+its start to its last checkpoint. Each number is the best of `--repeats`.
 
 With `--device gpu` Striatum and rejax run on the GPU, at that device's size; Stable-Baselines3 is a CPU library here.
 """
@@ -87,6 +88,17 @@ def rejax(_, shape, total):
 
 
 def stable_baselines3(_, shape, total):
+    import torch
+
+    def speed(threads):
+        torch.set_num_threads(threads)
+        return steady(shape, total)
+
+    # More threads than one slow networks this small down on many machines, and beside other work on all.
+    return max(speed(1), speed(os.cpu_count()))
+
+
+def steady(shape, total):
     from stable_baselines3 import PPO
     from stable_baselines3.common.env_util import make_vec_env
     from torch import nn

@@ -173,7 +173,6 @@ impl Bench<'_> {
 
     fn iterations(&self, ceilings: Ceilings) -> Result<Value> {
         self.progress.stage("timing PPO iterations");
-        self.row(|| format!("\n{}", table::iterations()))?;
         let budget = Duration::from_millis(if self.args.quick { 200 } else { 2000 });
         let mut rows = Vec::new();
         for preset in PRESETS.iter().filter(|preset| preset.quick || !self.args.quick) {
@@ -188,6 +187,9 @@ impl Bench<'_> {
                 }
                 Err(error) => return Err(error),
             };
+            if rows.is_empty() {
+                self.row(|| format!("\n{}", table::iterations()))?;
+            }
             self.row(|| table::iteration(&name, &times, ceilings))?;
             rows.push(json!({
                 "task": iteration::TASK,
