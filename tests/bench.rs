@@ -95,8 +95,8 @@ fn a_table_is_plain_where_nobody_looks_and_the_filter_chooses_rows() {
     // One row of what was verified and one of a time each.
     assert_eq!((of("gae "), of("td_error + gae "), of("td_error  ")), (2, 2, 0), "{outcome:?}");
     assert_eq!(
-        (of("VERIFIED "), of("KERNEL "), of("PPO ITERATION"), of("cpu, 1 threads")),
-        (1, 1, 0, 1),
+        (of("Verified "), of("KERNEL "), of("PPO ITERATION"), of("cpu, 1 thread,")),
+        (1, 2, 0, 1),
         "{outcome:?}"
     );
     let rows = lines.iter().filter(|line| line.contains("[32, 128]"));

@@ -52,7 +52,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         }
         _ => {
             let simd = format!("{:?}", SimdLevel::detect());
-            let name = format!("cpu, {threads} threads, {simd}");
+            let name = format!("cpu, {threads} thread{}, {simd}", if threads == 1 { "" } else { "s" });
             let info = json!({ "name": "cpu", "threads": threads, "simd": simd.to_lowercase() });
             bench.run(&Cpu::with_threads(threads), &name, info)
         }
@@ -80,6 +80,7 @@ impl Bench<'_> {
 
         let mut object = Map::from_iter([("version".to_owned(), env!("CARGO_PKG_VERSION").into())]);
         object.insert("device".into(), info);
+        self.row(|| name.to_owned())?;
         let verified = self.verify(device, &list)?;
         object.insert("verified".into(), verified.1);
         if let Err(wrong) = verify::all_hold(&verified.0) {
@@ -90,9 +91,7 @@ impl Bench<'_> {
         self.progress.stage("measuring the ceilings");
         let ceilings = device.ceilings(self.args.quick)?;
         let [peak, copy] = [ceilings.gflops, ceilings.copy].map(table::number);
-        self.row(|| {
-            format!("\n{name}\npeak {peak} GFLOP/s of fused multiply-adds, copy {copy} GB/s (read and written)")
-        })?;
+        self.row(|| format!("\nPeak {peak} GFLOP/s of fused multiply-adds, copy {copy} GB/s (read and written)."))?;
         object.insert("ceilings".into(), json!({ "gflops": ceilings.gflops, "copy_gb_per_second": ceilings.copy }));
         object.insert("kernels".into(), self.kernels(device, &list, ceilings)?);
         if wanted(ITERATION) {
@@ -114,8 +113,9 @@ impl Bench<'_> {
 
     fn verify<D: Measure>(&self, device: &D, list: &[Entry<D>]) -> Result<(Vec<verify::Verdict>, Value)> {
         self.progress.stage("verifying");
+        let against = if D::IS_GPU { "the CPU's kernels" } else { "references in double precision" };
         if !list.is_empty() {
-            self.row(table::verdicts)?;
+            self.row(|| format!("\nVerified against {against}.\n{}", table::verdicts()))?;
         }
         let mut verdicts = Vec::new();
         for entry in list {
@@ -124,7 +124,6 @@ impl Bench<'_> {
             self.row(|| table::verdict(&verdict))?;
             verdicts.push(verdict);
         }
-        let against = if D::IS_GPU { "the CPU's kernels" } else { "references" };
         let object = |v: &verify::Verdict| {
             json!({
                 "kernel": v.kernel,

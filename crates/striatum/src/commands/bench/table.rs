@@ -15,7 +15,7 @@ pub fn heading(text: &str) -> String {
 
 /// The heading of [`verdict`]'s rows.
 pub fn verdicts() -> String {
-    heading(&format!("{:<20}{:<20}{:>14}{:>10}  {}", "VERIFIED", "FURTHEST OFF", "LARGEST ERROR", "LIMIT", "RESULT"))
+    heading(&format!("{:<20}{:<20}{:>14}{:>10}  {}", "KERNEL", "FURTHEST OFF", "LARGEST ERROR", "LIMIT", "RESULT"))
 }
 
 /// A row of what was verified.
