@@ -54,8 +54,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  striatum bench\n  striatum bench --device gpu gae\n  \
         striatum bench --quick --json > bench.json\n\n\
         GB/s count the bytes that a kernel must move at least, GFLOP/s the arithmetic of its algorithm; PEAK and COPY are their \
-        shares of fused multiply-adds in registers and of copying memory, measured in the same run; small shapes can exceed COPY, because they stay in caches. An iteration's GFLOP/s are \
-        its update's. What one stage launches on a GPU and another waits for counts for the other.\n\n\
+        shares of fused multiply-adds in registers and of copying memory, measured in the same run; small shapes can exceed COPY, \
+        because they stay in caches. An iteration's GFLOP/s are its update's. What one stage launches on a GPU and another waits for \
+        counts for the other.\n\n\
         The exit code is 1 if a kernel is wrong.")]
     Bench(BenchArgs),
     /// Print shell completions
