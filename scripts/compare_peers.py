@@ -158,7 +158,7 @@ def main():
 
     peers = [(title, run) for title, module, run in PEERS if importlib.util.find_spec(module)]
     print(f"{machine()}\n")
-    print("| PPO, CartPole-v1 | Striatum | " + "".join(f"{title} | times |" for title, _ in peers))
+    print("| PPO, CartPole-v1 | Striatum |" + "".join(f" {title} | times |" for title, _ in peers))
     print("|---|---|" + "---|---|" * len(peers))
     for shape, own_steps, *their_steps in SETTINGS[arguments.device]:
         best = lambda run, steps: max(run(arguments, shape, steps) for _ in range(arguments.repeats))
