@@ -19,6 +19,16 @@ struct Shape {
     squash: u32,
     /// Whether d_trunk is wanted.
     trunk: u32,
+    source_rows: u32,
+    value_rows: u32,
+    /// Entries an agent of the index list, and the first one.
+    stride: u32,
+    first: u32,
+    /// Parameters an agent, and where log_std lies among them.
+    parameters: u32,
+    log_std_at: u32,
+    padding0: u32,
+    padding1: u32,
 }
 
 struct Params {
@@ -35,21 +45,22 @@ struct Params {
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> params: array<Params>;             // [A]
 @group(0) @binding(2) var<storage, read> nvec: array<u32>;                  // [action width], categorical only
-@group(0) @binding(3) var<storage, read> outputs: array<f32>;               // [A, R, W]
-@group(0) @binding(4) var<storage, read> log_std: array<f32>;               // [A, dims] or [A, features, dims]
-@group(0) @binding(5) var<storage, read> actions: array<f32>;               // [A, R, action width]
-@group(0) @binding(6) var<storage, read> log_probs: array<f32>;             // [A, R]
-@group(0) @binding(7) var<storage, read> advantages: array<f32>;            // [A, R]
-@group(0) @binding(8) var<storage, read> returns: array<f32>;               // [A, R, K]
-@group(0) @binding(9) var<storage, read> values: array<f32>;                // [A, R, K]
-@group(0) @binding(10) var<storage, read> mask: array<f32>;                 // [A, R]
-@group(0) @binding(11) var<storage, read> tone: array<f32>;                 // [A, R]
-@group(0) @binding(12) var<storage, read> inverse_temperature: array<f32>;  // [A, R]
-@group(0) @binding(13) var<storage, read> moments: array<f32>;              // [A, 4]
-@group(0) @binding(14) var<storage, read_write> d_outputs: array<f32>;      // [A, R, W]
-@group(0) @binding(15) var<storage, read_write> d_trunk: array<f32>;        // [A, R, W], or unused
-@group(0) @binding(16) var<storage, read_write> shares: array<f32>;         // [A, R, dims], continuous only
-@group(0) @binding(17) var<storage, read_write> partial: array<f32>;        // [A, workgroups, METRICS]
+@group(0) @binding(3) var<storage, read> rows: array<u32>;                  // [A, stride]
+@group(0) @binding(4) var<storage, read> outputs: array<f32>;               // [A, R, W]
+@group(0) @binding(5) var<storage, read> weights: array<f32>;               // [A, parameters]; log_std is [dims] or [features, dims]
+@group(0) @binding(6) var<storage, read> actions: array<f32>;               // [A, S, action width]
+@group(0) @binding(7) var<storage, read> log_probs: array<f32>;             // [A, S]
+@group(0) @binding(8) var<storage, read> advantages: array<f32>;            // [A, K, S], of which the first head's are read
+@group(0) @binding(9) var<storage, read> returns: array<f32>;               // [A, K, S]
+@group(0) @binding(10) var<storage, read> values: array<f32>;               // [A, K, value_rows]
+@group(0) @binding(11) var<storage, read> mask: array<f32>;                 // [A, S]
+@group(0) @binding(12) var<storage, read> tone: array<f32>;                 // [A, S]
+@group(0) @binding(13) var<storage, read> inverse_temperature: array<f32>;  // [A, S]
+@group(0) @binding(14) var<storage, read> moments: array<f32>;              // [A, 4]
+@group(0) @binding(15) var<storage, read_write> d_outputs: array<f32>;      // [A, R, W]
+@group(0) @binding(16) var<storage, read_write> d_trunk: array<f32>;        // [A, R, W], or unused
+@group(0) @binding(17) var<storage, read_write> shares: array<f32>;         // [A, R, dims], continuous only
+@group(0) @binding(18) var<storage, read_write> partial: array<f32>;        // [A, workgroups, METRICS]
 
 const HALF_LOG_TAU: f32 = 0.9189385332;
 const LN_2: f32 = 0.6931471806;
@@ -59,7 +70,11 @@ const POLICY_GRADIENT: u32 = 1u;
 
 /// What every step on a row needs.
 struct Row {
+    /// Among all agents' rows of the minibatch.
     row: u32,
+    /// Among the agent's rollout, and among all agents' rollouts.
+    source: u32,
+    stored: u32,
     agent: u32,
     /// The first number of its output row.
     at: u32,
@@ -130,7 +145,7 @@ fn categorical(row: Row) -> Density {
     for (var choice = 0u; choice < shape.action_width; choice++) {
         let n = nvec[choice];
         let s = softmax(row, first, n);
-        let taken = option(actions[row.row * shape.action_width + choice], n);
+        let taken = option(actions[row.stored * shape.action_width + choice], n);
         density.log_prob += net(row, first + taken) - s.maximum - s.log_sum;
         density.entropy += s.entropy;
         first += n;
@@ -143,7 +158,7 @@ fn categorical_gradient(row: Row) {
     for (var choice = 0u; choice < shape.action_width; choice++) {
         let n = nvec[choice];
         let s = softmax(row, first, n);
-        let taken = option(actions[row.row * shape.action_width + choice], n);
+        let taken = option(actions[row.stored * shape.action_width + choice], n);
         for (var k = 0u; k < n; k++) {
             let log_p = net(row, first + k) - s.maximum - s.log_sum;
             let p = exp(log_p);
@@ -163,15 +178,16 @@ fn categorical_gradient(row: Row) {
 /// sigma_d^2 of a row.
 fn variance(row: Row, d: u32) -> f32 {
     let dims = shape.action_width;
+    let log_std = row.agent * shape.parameters + shape.log_std_at;
     if shape.features == 0u {
-        return exp(2.0 * clamp(log_std[row.agent * dims + d], -20.0, 2.0));
+        return exp(2.0 * clamp(weights[log_std + d], -20.0, 2.0));
     }
     var sum = 1e-6;
     let features = row.at + shape.values_at + shape.value_heads;
     for (var h = 0u; h < shape.features; h++) {
         let feature = outputs[features + h];
         // sigma_d^2 = sum_h features_h^2 exp(2 log_std[h][d]) + 1e-6
-        sum += feature * feature * exp(2.0 * clamp(log_std[(row.agent * shape.features + h) * dims + d], -20.0, 2.0));
+        sum += feature * feature * exp(2.0 * clamp(weights[log_std + h * dims + d], -20.0, 2.0));
     }
     return sum;
 }
@@ -181,7 +197,7 @@ fn gaussian(row: Row) -> Density {
     let dims = shape.action_width;
     var density = Density(0.0, 0.0);
     for (var d = 0u; d < dims; d++) {
-        let u = actions[row.row * dims + d];
+        let u = actions[row.stored * dims + d];
         let off = u - net(row, d);
         let square = variance(row, d);
         let log_sigma = 0.5 * log(square);
@@ -200,7 +216,7 @@ fn gaussian_gradient(row: Row) {
     let dims = shape.action_width;
     for (var d = 0u; d < dims; d++) {
         let at = row.row * dims + d;
-        let off = actions[at] - net(row, d);
+        let off = actions[row.stored * dims + d] - net(row, d);
         let square = shares[at];
         // d log N / d log sigma = (u - mu)^2 / sigma^2 - 1 and dH / d log sigma = 1
         let share = row.pull.x * (off * off / square - 1.0) + row.pull.y;
@@ -246,8 +262,9 @@ fn value_loss(row: Row) -> f32 {
     var sum = 0.0;
     for (var k = 0u; k < shape.value_heads; k++) {
         let at = row.at + shape.values_at + k;
-        let old = values[row.row * shape.value_heads + k];
-        let wanted = returns[row.row * shape.value_heads + k];
+        let head = row.agent * shape.value_heads + k;
+        let old = values[head * shape.value_rows + row.source];
+        let wanted = returns[head * shape.source_rows + row.source];
         let error = outputs[at] - wanted;
         var loss = 0.5 * error * error;
         var slope = error;
@@ -301,10 +318,10 @@ fn take(start: Row, local: u32) {
     row.inverse_count = select(0.0, 1.0 / max(count, 1.0), count > 0.0);
 
     // l = c beta [(1 + rho) g - (1 - rho) n], or beta g
-    let beta = select(inverse_temperature[row.row], 1.0, shape.continuous != 0u);
+    let beta = select(inverse_temperature[row.stored], 1.0, shape.continuous != 0u);
     row.gains = vec2<f32>(beta, 0.0);
     if shape.dual != 0u {
-        let rho = tone[row.row];
+        let rho = tone[row.stored];
         row.gains = PATHWAY_SCALE * beta * vec2<f32>(1.0 + rho, 1.0 - rho);
     }
     var density: Density;
@@ -314,9 +331,9 @@ fn take(start: Row, local: u32) {
         density = categorical(row);
     }
 
-    let raw_advantage = advantages[row.row];
+    let raw_advantage = advantages[row.agent * shape.value_heads * shape.source_rows + row.source];
     let advantage = (raw_advantage - moments[4u * row.agent + 1u]) * moments[4u * row.agent + 2u];
-    let raw = density.log_prob - log_probs[row.row];
+    let raw = density.log_prob - log_probs[row.stored];
     let log_ratio = clamp(raw, -LOG_RATIO_LIMIT, LOG_RATIO_LIMIT);
     let ratio = exp(log_ratio);
     var loss = -advantage * density.log_prob;
@@ -379,7 +396,9 @@ fn actor_critic_loss(
         row.row = agent * shape.rows + r;
         row.agent = agent;
         row.at = row.row * shape.width;
-        if mask[row.row] != 0.0 {
+        row.source = rows[agent * shape.stride + shape.first + r];
+        row.stored = agent * shape.source_rows + row.source;
+        if mask[row.stored] != 0.0 {
             take(row, local);
         } else {
             skip(row);

@@ -6,14 +6,20 @@
 struct Shape {
     agents: u32,
     rows: u32,
+    source_rows: u32,
+    heads: u32,
+    /// Entries an agent of the index list, and the first one.
+    stride: u32,
+    first: u32,
     normalize: u32,
     padding: u32,
 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> advantages: array<f32>;    // [A, R]
-@group(0) @binding(2) var<storage, read> mask: array<f32>;          // [A, R]
-@group(0) @binding(3) var<storage, read_write> moments: array<f32>; // [A, 4]
+@group(0) @binding(1) var<storage, read> rows: array<u32>;          // [A, stride]
+@group(0) @binding(2) var<storage, read> advantages: array<f32>;    // [A, K, S], of which the first head's are read
+@group(0) @binding(3) var<storage, read> mask: array<f32>;          // [A, S]
+@group(0) @binding(4) var<storage, read_write> moments: array<f32>; // [A, 4]
 
 @compute @workgroup_size(256)
 fn advantage_moments(
@@ -25,13 +31,16 @@ fn advantage_moments(
     if agent >= shape.agents {
         return;
     }
-    let first = agent * shape.rows;
+    let list = agent * shape.stride + shape.first;
+    let masks = agent * shape.source_rows;
+    let first = masks * shape.heads;
     var counted = 0.0;
     var total = 0.0;
     for (var r = local; r < shape.rows; r += 256u) {
-        if mask[first + r] != 0.0 {
+        let row = rows[list + r];
+        if mask[masks + row] != 0.0 {
             counted += 1.0;
-            total += advantages[first + r];
+            total += advantages[first + row];
         }
     }
     let count = sum_of_group(local, counted);
@@ -39,8 +48,9 @@ fn advantage_moments(
 
     var squared = 0.0;
     for (var r = local; r < shape.rows; r += 256u) {
-        if mask[first + r] != 0.0 {
-            let off = advantages[first + r] - mean;
+        let row = rows[list + r];
+        if mask[masks + row] != 0.0 {
+            let off = advantages[first + row] - mean;
             squared += off * off;
         }
     }

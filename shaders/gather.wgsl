@@ -1,4 +1,4 @@
-// out[a, i, :] = source[a, rows[a, i], :], one invocation a number of `out`. A row that is not there reads as 0.
+// out[a, i, :] = source[a, rows[a, first + i], :], one invocation a number of `out`. A row that is not there reads as 0.
 // Mirror: crates/kernels/src/gather.rs.
 // #include "grid.wgsl"
 
@@ -7,11 +7,16 @@ struct Shape {
     width: u32,
     rows: u32,
     source_rows: u32,
+    /// Entries an agent of the index list, and the first one.
+    stride: u32,
+    first: u32,
+    padding0: u32,
+    padding1: u32,
 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> source: array<f32>;     // [A, S, width]
-@group(0) @binding(2) var<storage, read> rows: array<u32>;       // [A, R]
+@group(0) @binding(2) var<storage, read> rows: array<u32>;       // [A, stride]
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;  // [A, R, width]
 
 @compute @workgroup_size(256)
@@ -25,10 +30,11 @@ fn gather(
         return;
     }
     let taken = i / shape.width; // [A, R]
-    let row = rows[taken];
+    let agent = taken / shape.rows;
+    let row = rows[agent * shape.stride + shape.first + taken % shape.rows];
     var number = 0.0;
     if row < shape.source_rows {
-        number = source[((taken / shape.rows) * shape.source_rows + row) * shape.width + i % shape.width];
+        number = source[(agent * shape.source_rows + row) * shape.width + i % shape.width];
     }
     out[i] = number;
 }

@@ -11,15 +11,16 @@ struct Shape {
     features: u32,
     features_at: u32,
     width: u32,
-    padding0: u32,
-    padding1: u32,
+    /// Parameters an agent, and where log_std lies among them.
+    stride: u32,
+    at: u32,
 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> outputs: array<f32>;         // [A, R, W]
-@group(0) @binding(2) var<storage, read> log_std: array<f32>;         // [A, dims] or [A, features, dims]
+@group(0) @binding(2) var<storage, read> weights: array<f32>;         // [A, stride]; log_std is [dims] or [features, dims]
 @group(0) @binding(3) var<storage, read> shares: array<f32>;          // [A, R, dims]
-@group(0) @binding(4) var<storage, read_write> d_log_std: array<f32>; // as log_std
+@group(0) @binding(4) var<storage, read_write> gradients: array<f32>; // [A, stride]
 
 @compute @workgroup_size(256)
 fn log_std_gradient(
@@ -52,7 +53,9 @@ fn log_std_gradient(
     if local != 0u {
         return;
     }
-    let l = log_std[parameter];
-    let factor = select(exp(2.0 * l), 1.0, shape.features == 0u);
-    d_log_std[parameter] = select(0.0, factor * sum, l >= -20.0 && l <= 2.0);
+    let place = agent * shape.stride + shape.at + parameter % parameters;
+    let l = clamp(weights[place], -20.0, 2.0);
+    let slope = sum * select(exp(2.0 * l), 1.0, shape.features == 0u);
+    // Beyond the range only a step back passes; with none, a step too far would be for ever.
+    gradients[place] = select(slope, 0.0, slope * (weights[place] - l) < 0.0);
 }

@@ -7,8 +7,9 @@ struct Shape {
     agents: u32,
     /// Workgroups an agent of the loss.
     parts: u32,
-    padding0: u32,
-    padding1: u32,
+    /// Where the metrics are written.
+    metrics_at: u32,
+    padding: u32,
 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
@@ -37,6 +38,6 @@ fn loss_metrics(
     sum_metrics_of_group(local);
     if local < METRICS {
         let count = moments[4u * agent];
-        metrics[agent * METRICS + local] = select(0.0, metric_sums[0][local] / max(count, 1.0), count > 0.0);
+        metrics[shape.metrics_at + agent * METRICS + local] = select(0.0, metric_sums[0][local] / max(count, 1.0), count > 0.0);
     }
 }

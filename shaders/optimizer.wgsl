@@ -9,10 +9,15 @@ struct Shape {
     parts: u32,
     /// Workgroups an agent.
     groups: u32,
+    /// Where the norms are written.
+    grad_norm_at: u32,
+    padding0: u32,
+    padding1: u32,
+    padding2: u32,
 }
 
 struct Params {
-    /// 0 is Adam, 1 is RMSProp.
+    /// 0 is Adam, 1 is RMSProp, 2 takes no step.
     kind: u32,
     learning_rate: f32,
     beta1: f32,
@@ -59,12 +64,15 @@ fn optimizer(
         norm = sqrt(squares);
     }
     if p == 0u {
-        grad_norm[agent] = norm;
+        grad_norm[shape.grad_norm_at + agent] = norm;
     }
     if p >= shape.parameters || !is_finite(norm) {
         return;
     }
     let own = params[agent];
+    if own.kind > 1u {
+        return;
+    }
     var clip = 1.0;
     if norm + 1e-6 > own.max_grad_norm {
         clip = own.max_grad_norm / (norm + 1e-6);

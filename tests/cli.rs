@@ -24,7 +24,9 @@ fn a_run() -> (TempDir, PathBuf) {
 fn every_help_has_an_example() {
     let top = striatum("--help", &[]).ok();
     let listed = |name: &str| top.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{name} ")));
-    for name in ["train", "eval", "resume", "export", "plot", "envs", "devices", "config", "trace", "completions"] {
+    for name in
+        ["train", "eval", "resume", "export", "plot", "envs", "devices", "config", "trace", "bench", "completions"]
+    {
         assert!(listed(name), "`{name}` is not in: {}", top.stdout);
         for flag in ["--help", "-h"] {
             let help = striatum(&format!("{name} {flag}"), &[]).ok();
@@ -295,6 +297,21 @@ fn a_closed_pipe_is_success() {
         let outcome: Outcome = child.wait_with_output().expect("it ends").into();
         assert!(outcome.ok().json()["steps"].is_u64(), "{args:?}");
     }
+}
+
+#[test]
+fn the_first_lines_of_a_run_fit_a_terminal_and_one_episode_is_singular() {
+    let folder = tempdir().expect("a folder");
+    let run = folder.path().join("run");
+    // Just below the two million parameters from which a GPU is looked for.
+    let args = "CartPole-v1 --total-steps 1 --set eval.episodes=1 --set network.hidden=[990,990]";
+    let loud = train(args, &run).ok();
+    assert!(loud.stderr.contains("parameters train faster on the CPU"), "{loud:?}");
+    assert!(loud.stderr.lines().take(2).all(|line| line.chars().count() < 80), "{loud:?}");
+    assert!(loud.stderr.contains("over 1 episode\n"), "{loud:?}");
+    let one = striatum("eval --episodes 1", &[&run]).ok();
+    assert!(one.stdout.contains(" 1 episode ("), "{one:?}");
+    striatum("train CartPole-v1 --threads -1", &[]).refused(&["--threads", "-1"]);
 }
 
 #[cfg(unix)]

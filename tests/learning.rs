@@ -24,9 +24,9 @@ fn trainer(config: &Config) -> Trainer<kernels::Cpu> {
 #[track_caller]
 fn solves_cartpole(sets: &[&str], limit: u64) -> Trainer<kernels::Cpu> {
     let mut trainer = trainer(&config("CartPole-v1", &[sets, &["device=cpu", "total_steps=200000"]].concat()));
-    while trainer.progress().solved_at_steps.is_none() {
+    while trainer.sessions()[0].progress.solved_at_steps.is_none() {
         trainer.iterate().expect("an iteration");
-        assert!(trainer.progress().steps <= limit, "{sets:?}: not solved within {limit} steps");
+        assert!(trainer.sessions()[0].progress.steps <= limit, "{sets:?}: not solved within {limit} steps");
     }
     trainer
 }
@@ -34,7 +34,7 @@ fn solves_cartpole(sets: &[&str], limit: u64) -> Trainer<kernels::Cpu> {
 #[test]
 fn ppo_solves_cartpole() {
     let mut trainer = solves_cartpole(&[], 100_000);
-    let (evaluation, _) = trainer.evaluate().expect("an evaluation");
+    let (evaluation, _) = trainer.evaluate(0).expect("an evaluation");
     assert!(evaluation.mean_return >= 450.0, "{evaluation:?}");
 }
 
@@ -46,22 +46,22 @@ fn ppo_with_two_pathways_solves_cartpole() {
 #[test]
 fn a2c_makes_progress() {
     let mut trainer = trainer(&config("CartPole-v1", &["algo=a2c", "device=cpu", "total_steps=500000"]));
-    let before = trainer.evaluate().expect("an evaluation").0.mean_return;
-    while trainer.progress().steps < 100_000 {
+    let before = trainer.evaluate(0).expect("an evaluation").0.mean_return;
+    while trainer.sessions()[0].progress.steps < 100_000 {
         trainer.iterate().expect("an iteration");
     }
-    let after = trainer.evaluate().expect("an evaluation").0.mean_return;
+    let after = trainer.evaluate(0).expect("an evaluation").0.mean_return;
     assert!(before < 100.0 && after > 150.0, "from {before} to {after}");
 }
 
 #[test]
 fn ppo_makes_progress_with_continuous_actions() {
     let mut trainer = trainer(&config("Pendulum-v1", &["device=cpu"]));
-    let before = trainer.evaluate().expect("an evaluation").0.mean_return;
-    while trainer.progress().steps < 60_000 {
+    let before = trainer.evaluate(0).expect("an evaluation").0.mean_return;
+    while trainer.sessions()[0].progress.steps < 60_000 {
         trainer.iterate().expect("an iteration");
     }
-    let after = trainer.evaluate().expect("an evaluation").0.mean_return;
+    let after = trainer.evaluate(0).expect("an evaluation").0.mean_return;
     assert!(after > before + 300.0, "from {before} to {after}");
 }
 
@@ -97,7 +97,8 @@ fn the_first_ratio_is_1() {
             let sets = [&common, policy, pathways].concat();
             let mut trainer = trainer(&config(task, &sets));
             for iteration in 0..5 {
-                let update = trainer.iterate().expect("an iteration").update;
+                trainer.iterate().expect("an iteration");
+                let update = trainer.iteration(0).expect("a finite gradient").update;
                 let deviation = update.first_ratio_deviation;
                 assert!(deviation < 1e-5, "{task} {sets:?}: ratio off by {deviation} in iteration {iteration}");
                 assert!(update.optimizer_steps >= 4, "{task} {sets:?}: {} optimiser steps", update.optimizer_steps);

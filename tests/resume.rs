@@ -211,6 +211,51 @@ fn a_solved_run_is_left_alone_and_may_be_extended() {
     assert!(extended.json()["steps"].as_u64() >= Some(solved + 1000), "{extended:?}");
 }
 
+/// Interrupted in its very last iteration, or after it: what is finished is evaluated.
+#[test]
+fn a_finished_run_is_evaluated_whatever_interrupts_it() {
+    use std::sync::atomic::AtomicBool;
+    use striatum::train::TrainError;
+    use striatum::train::run::{self, RunOptions};
+
+    let folder = tempdir().expect("a folder");
+    let sets = ["ppo.num_steps=32", "num_envs=4", "ppo.minibatches=4", "eval.episodes=2", "eval.interval=0"];
+    let config = common::config("CartPole-v1", &[&sets[..], &["total_steps=128"]].concat());
+    let make = |count| -> Result<_, TrainError> { Ok(striatum::envs::make("CartPole-v1", count)?) };
+    let out = folder.path().join("run");
+    let options = |interrupted| RunOptions { out: out.clone(), stop_after: None, interrupted, quiet: true };
+    let (yes, no) = (AtomicBool::new(true), AtomicBool::new(false));
+    let summary = run::train(config.clone(), &make, &options(&yes)).unwrap_or_else(|error| panic!("{error}"));
+    assert!(
+        summary.finished && summary.best_return.is_some() && summary.best_return == summary.last_return,
+        "{summary:?}"
+    );
+    assert_eq!((metrics(&out, "evaluation").len(), checkpoint(&out).counters["evaluated_at"]), (1, 128));
+
+    // A run that was left without its evaluation gets it from a resume.
+    let mut left = checkpoint(&out);
+    left.counters.insert("evaluated_at".into(), 0);
+    let summary = run::resume(config, &left, &make, &options(&no)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((summary.steps, checkpoint(&out).counters["evaluated_at"]), (128, 128));
+}
+
+#[test]
+fn a_resume_that_is_to_stop_where_it_stands_trains_nothing() {
+    let folder = tempdir().expect("a folder");
+    let run = folder.path().join("run");
+    train(&format!("CartPole-v1 {COMMON} {PPO} --total-steps 2000 --stop-after 300"), &run).ok();
+    let (bytes, steps) = (fs::read(latest(&run)).expect("a file"), checkpoint(&run).counters["steps"]);
+    for stop in [0, 1, steps] {
+        let idle = striatum(&format!("resume --json --stop-after {stop}"), &[&run]).ok();
+        assert!(
+            idle.stderr.contains("nothing to do") && idle.stderr.contains(&format!("--stop-after {stop}")),
+            "{idle:?}"
+        );
+        assert_eq!((idle.json()["steps"].as_u64(), &idle.json()["finished"]), (Some(steps), &false.into()));
+        assert!(bytes == fs::read(latest(&run)).expect("a file"), "--stop-after {stop} changed the run");
+    }
+}
+
 /// Both engines name their tensors alike, so each reads the other's checkpoint.
 #[cfg(feature = "burn")]
 #[test]

@@ -2,10 +2,16 @@
 //!
 //! A line `// #include "name.wgsl"` brings in that file's declarations. WGSL does not care about their order, so they are
 //! appended at the end and the lines of the including file keep their numbers.
+//!
+//! A file whose first line is `// #part` needs what its includers declare: it is validated as a part of each of them, and there
+//! must be one.
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+
+/// The first line of a file that cannot stand by itself.
+const PART: &str = "// #part\n";
 
 fn main() {
     let crate_dir = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
@@ -28,17 +34,25 @@ fn build(shaders: &Path, out: &Path) -> std::io::Result<Vec<String>> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "wgsl"));
     files.sort();
     let mut errors = Vec::new();
+    let (mut parts, mut used) = (Vec::new(), Vec::new());
     for path in files {
         println!("cargo:rerun-if-changed={}", path.display());
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let mut included = vec![name.to_owned()];
         let source =
             expand(shaders, name, &mut included).map_err(|error| std::io::Error::other(format!("{name}: {error}")))?;
+        if source.starts_with(PART) {
+            parts.push(name.to_owned());
+            continue;
+        }
         if let Err(error) = validate(&source, &format!("shaders/{name}")) {
             errors.push(error);
         }
+        used.append(&mut included);
         fs::write(out.join(name), source)?;
     }
+    let lonely = parts.iter().filter(|part| !used.contains(part));
+    errors.extend(lonely.map(|part| format!("shaders/{part}: a part that no shader includes, and so never validated")));
     Ok(errors)
 }
 

@@ -1,28 +1,23 @@
 //! Synchronous advantage actor-critic (Mnih et al. 2016): one gradient step on the whole rollout.
 
-use crate::learner::{Report, StepSettings};
-use crate::update::summarize;
-use crate::{A2cSettings, DopamineSettings, Learner, OptimizerKind, Rollout, UpdateError, UpdateMetrics};
-use striatum_kernels::{Backend, LossParams, Objective, OptimizerParams};
+use crate::learner::StepSettings;
+use crate::{A2cSettings, AgentUpdate, DopamineSettings, Learner, OptimizerKind, Rollout};
+use striatum_kernels::{Backend, KernelError, LossParams, Objective, OptimizerParams};
 
-/// One gradient step on a rollout. `remaining` is the share of the run that is left, 1 to 0, for annealing.
+/// One gradient step on a rollout of every agent. What came of it, agent by agent, is then told by [`Learner::outcome`].
 ///
 /// # Errors
-/// If the device fails or the gradient is not finite.
-pub fn update_a2c<B: Backend>(
+/// If the device fails.
+pub fn update_a2c<'a, B: Backend>(
     learner: &mut Learner<B>,
     rollout: &Rollout<B>,
-    settings: &A2cSettings,
-    dopamine: &DopamineSettings,
-    remaining: f32,
-) -> Result<UpdateMetrics, UpdateError> {
-    let step_settings = step_settings(settings, dopamine, remaining);
-    let first_step = learner.optimizer_steps() + 1;
-    let mut report = Report::new(learner.backend(), 1);
-    let rows: Vec<u32> = (0..rollout.rows() as u32).collect();
-    learner.step(rollout, &rows, &step_settings, &mut report)?;
-    let (metrics, grad_norms) = report.read(learner.backend())?;
-    summarize(&metrics, &grad_norms, first_step)
+    agents: impl Iterator<Item = AgentUpdate<'a, A2cSettings>> + Clone,
+) -> Result<(), KernelError> {
+    let settings = |agent: AgentUpdate<'_, A2cSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
+    learner.begin_update(1, agents.map(settings));
+    learner.in_order(rollout.rows());
+    learner.step(rollout, 0, rollout.rows())?;
+    learner.finish_update()
 }
 
 fn step_settings(settings: &A2cSettings, dopamine: &DopamineSettings, remaining: f32) -> StepSettings {

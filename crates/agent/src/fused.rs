@@ -1,76 +1,96 @@
 //! The fused kind of network: hand-written kernels for multilayer perceptrons.
 
-use crate::Network;
-use striatum_kernels::{Cpu, KernelError, MlpCpu, MlpSpec};
+use crate::network::{HostNetwork, Network, Pass, WithOutputs};
+use striatum_kernels::{ActorCriticCpu, ActorCriticGpu, Backend, Cpu, Gpu, GpuBuffer, KernelError, MlpSpec};
 
-/// A multilayer perceptron on the CPU.
+/// Multilayer perceptrons on the CPU.
 pub struct FusedNetwork {
-    spec: MlpSpec,
-    threads: usize,
-    max_rows: usize,
-    mlp: MlpCpu,
-    weights: Vec<f32>,
-    /// Observations of the last training pass.
-    observations: Vec<f32>,
+    inner: ActorCriticCpu,
+    cpu: Cpu,
+    /// A * W.
+    width: usize,
+    outputs: Vec<f32>,
 }
 
 impl FusedNetwork {
-    /// A network that uses at most `threads` threads; results do not depend on their number.
-    pub fn new(spec: &MlpSpec, threads: usize) -> Self {
-        Self {
-            spec: spec.clone(),
-            threads,
-            max_rows: 0,
-            mlp: MlpCpu::new(spec, 0, threads),
-            weights: Vec::new(),
-            observations: Vec::new(),
-        }
+    /// Networks of A agents on the threads of `cpu`; results do not depend on their number.
+    pub fn new(spec: &MlpSpec, agents: usize, cpu: &Cpu) -> Self {
+        let width = agents * spec.head.width();
+        Self { inner: ActorCriticCpu::new(spec, agents, cpu), cpu: cpu.clone(), width, outputs: Vec::new() }
     }
 }
 
 impl Network<Cpu> for FusedNetwork {
     fn load(&mut self, _: &Cpu, weights: &Vec<f32>) -> Result<(), KernelError> {
-        self.weights.clone_from(weights);
+        self.inner.load(weights);
         Ok(())
     }
 
     fn forward(
         &mut self,
         _: &Cpu,
-        observations: &Vec<f32>,
+        observations: &[f32],
         rows: usize,
-        outputs: &mut Vec<f32>,
+        with: &mut WithOutputs<'_, Cpu>,
     ) -> Result<(), KernelError> {
-        self.mlp.forward(&self.weights, observations, rows, outputs);
+        self.outputs.resize(rows * self.width, 0.0);
+        self.inner.forward(observations, rows, &mut self.outputs);
+        with(&self.outputs)
+    }
+
+    fn differentiate(&mut self, _: &Cpu, pass: Pass<'_, Cpu>) -> Result<(), KernelError> {
+        self.inner.differentiate(pass);
         Ok(())
     }
 
-    fn forward_train(
-        &mut self,
-        _: &Cpu,
-        observations: &Vec<f32>,
-        rows: usize,
-        _: bool,
-        outputs: &mut Vec<f32>,
-    ) -> Result<(), KernelError> {
-        if rows > self.max_rows {
-            self.mlp = MlpCpu::new(&self.spec, rows, self.threads);
-            self.max_rows = rows;
-        }
-        self.observations.clone_from(observations);
-        self.mlp.forward_train(&self.weights, observations, rows, outputs);
+    fn on_host(&self) -> Option<&dyn HostNetwork> {
+        Some(self)
+    }
+}
+
+impl HostNetwork for FusedNetwork {
+    fn forward(&self, agent: usize, observations: &[f32], outputs: &mut [f32]) {
+        self.inner.forward_here(agent, observations, outputs);
+    }
+
+    fn each(&self, items: usize, work: &(dyn Fn(usize) + Sync)) {
+        self.cpu.each(items, work);
+    }
+}
+
+/// Multilayer perceptrons on a GPU.
+pub struct FusedGpuNetwork {
+    inner: ActorCriticGpu,
+    /// The learner's own.
+    weights: GpuBuffer,
+}
+
+impl FusedGpuNetwork {
+    /// Networks of A agents.
+    pub fn new(spec: &MlpSpec, agents: usize, gpu: &Gpu) -> Self {
+        Self { inner: ActorCriticGpu::new(gpu, spec, agents), weights: gpu.zeros(0) }
+    }
+}
+
+impl Network<Gpu> for FusedGpuNetwork {
+    fn load(&mut self, _: &Gpu, weights: &GpuBuffer) -> Result<(), KernelError> {
+        self.weights = GpuBuffer::wrap(weights.raw().clone(), weights.offset(), weights.len(), None);
         Ok(())
     }
 
-    fn backward(
+    fn forward(
         &mut self,
-        _: &Cpu,
-        d_outputs: &Vec<f32>,
-        d_trunk: Option<&Vec<f32>>,
-        gradients: &mut Vec<f32>,
+        gpu: &Gpu,
+        observations: &[f32],
+        rows: usize,
+        with: &mut WithOutputs<'_, Gpu>,
     ) -> Result<(), KernelError> {
-        let d_trunk = d_trunk.map(Vec::as_slice);
-        self.mlp.backward(&self.weights, &self.observations, d_outputs, d_trunk, gradients);
+        let observations = gpu.upload(observations);
+        with(self.inner.forward(gpu, &self.weights, &observations, rows))
+    }
+
+    fn differentiate(&mut self, gpu: &Gpu, pass: Pass<'_, Gpu>) -> Result<(), KernelError> {
+        self.inner.differentiate(gpu, pass);
         Ok(())
     }
 }

@@ -1,27 +1,39 @@
 //! The state of learning on a backend, and the one gradient step that PPO and A2C share.
 
-use crate::{Network, Rollout};
+use crate::network::HostNetwork;
+use crate::update::Report;
+use crate::{Network, NotFinite, Rollout, UpdateMetrics};
 use striatum_kernels::{
-    Backend, KernelError, LOSS_METRICS, LossArgs, LossMetrics, LossParams, MlpSpec, OptimizerArgs, OptimizerParams,
+    Backend, HeadLayout, KernelError, LogStd, LossParams, MlpSpec, OptimizerArgs, OptimizerParams, PassArgs, Selection,
+    TakeColumnsArgs,
 };
 
-/// Weights, optimiser moments and the network of one agent.
+/// Weights, optimiser moments and the network of A agents.
 pub struct Learner<B: Backend> {
     backend: B,
     network: Box<dyn Network<B>>,
     spec: MlpSpec,
+    agents: usize,
+    log_std: LogStd,
     weights: B::Buffer,
     first_moment: B::Buffer,
     second_moment: B::Buffer,
     gradients: B::Buffer,
-    log_std: B::Buffer,
-    log_std_at: usize,
-    acted: B::Buffer,
-    scratch: Option<Scratch<B>>,
-    optimizer_steps: u64,
+    advantage_moments: B::Buffer,
+    optimizer_steps: Vec<u64>,
+    /// Of the update under way, one an agent.
+    loss_params: Vec<LossParams>,
+    optimizer_params: Vec<OptimizerParams>,
+    kl_limits: Vec<f32>,
+    normalize_advantages: bool,
+    /// The rows of a rollout in the order they are learned from, `[A, S]`.
+    order: B::Indices,
+    order_rows: usize,
+    shuffle_keys: Vec<[u32; 2]>,
+    report: Report<B>,
 }
 
-/// What has to be kept of a learner to go on bit for bit; every vector is `[P]`.
+/// What has to be kept of an agent to go on bit for bit; every vector is `[P]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LearnerState {
     /// Parameters in arena order.
@@ -34,117 +46,26 @@ pub struct LearnerState {
     pub optimizer_steps: u64,
 }
 
-/// Memory of one minibatch of R rows, made at the first and kept.
-struct Scratch<B: Backend> {
-    rows: usize,
-    observations: B::Buffer,
-    actions: B::Buffer,
-    log_probs: B::Buffer,
-    advantages: B::Buffer,
-    returns: B::Buffer,
-    values: B::Buffer,
-    mask: B::Buffer,
-    tone: B::Buffer,
-    inverse_temperature: B::Buffer,
-    row_indices: B::Indices,
-    value_indices: B::Indices,
-    acting_value_indices: B::Indices,
-    outputs: B::Buffer,
-    moments: B::Buffer,
-    d_outputs: B::Buffer,
-    d_trunk: B::Buffer,
-    d_log_std: B::Buffer,
-}
-
-impl<B: Backend> Scratch<B> {
-    fn new(backend: &B, spec: &MlpSpec, rows: usize) -> Self {
-        let head = &spec.head;
-        let values = rows * head.value_heads;
-        Self {
-            rows,
-            observations: backend.zeros(rows * spec.inputs),
-            actions: backend.zeros(rows * head.policy.action_width()),
-            log_probs: backend.zeros(rows),
-            advantages: backend.zeros(rows),
-            returns: backend.zeros(values),
-            values: backend.zeros(values),
-            mask: backend.zeros(rows),
-            tone: backend.zeros(rows),
-            inverse_temperature: backend.zeros(rows),
-            row_indices: backend.upload_indices(&vec![0; rows]),
-            value_indices: backend.upload_indices(&vec![0; values]),
-            acting_value_indices: backend.upload_indices(&vec![0; values]),
-            outputs: backend.zeros(rows * head.width()),
-            moments: backend.zeros(4),
-            d_outputs: backend.zeros(rows * head.width()),
-            d_trunk: backend.zeros(rows * head.width()),
-            d_log_std: backend.zeros(head.policy.log_std_len()),
-        }
-    }
-
-    /// Copies the chosen rows of a rollout together.
-    fn gather(&mut self, backend: &B, spec: &MlpSpec, rollout: &Rollout<B>, rows: &[u32]) {
-        let heads = spec.head.value_heads;
-        // Targets lie `[K, T, N]` and acting values `[K, T + 1, N]`; a minibatch wants `[R, K]`.
-        let per_head = |stride: usize| -> Vec<u32> {
-            rows.iter().flat_map(|&row| (0..heads).map(move |k| (k * stride) as u32 + row)).collect()
-        };
-        backend.write_indices(&mut self.row_indices, rows);
-        backend.write_indices(&mut self.value_indices, &per_head(rollout.rows()));
-        backend.write_indices(&mut self.acting_value_indices, &per_head(rollout.rows() + rollout.envs));
-
-        let actions = spec.head.policy.action_width();
-        backend.gather(1, spec.inputs, &rollout.observations, &self.row_indices, &mut self.observations);
-        backend.gather(1, actions, &rollout.actions, &self.row_indices, &mut self.actions);
-        backend.gather(1, 1, &rollout.log_probs, &self.row_indices, &mut self.log_probs);
-        backend.gather(1, 1, &rollout.advantages, &self.row_indices, &mut self.advantages);
-        backend.gather(1, 1, &rollout.mask, &self.row_indices, &mut self.mask);
-        backend.gather(1, 1, &rollout.tone, &self.row_indices, &mut self.tone);
-        backend.gather(1, 1, &rollout.inverse_temperature, &self.row_indices, &mut self.inverse_temperature);
-        backend.gather(1, 1, &rollout.returns, &self.value_indices, &mut self.returns);
-        backend.gather(1, 1, &rollout.values, &self.acting_value_indices, &mut self.values);
+impl LearnerState {
+    /// A state before the first step.
+    pub fn new(weights: Vec<f32>) -> Self {
+        let zeros = vec![0.0; weights.len()];
+        Self { weights, first_moment: zeros.clone(), second_moment: zeros, optimizer_steps: 0 }
     }
 }
 
-/// Memory for what the minibatches of an update report, read back once at its end.
-pub(crate) struct Report<B: Backend> {
-    metrics: B::Buffer,
-    grad_norms: B::Buffer,
-    steps: usize,
-}
-
-impl<B: Backend> Report<B> {
-    pub(crate) fn new(backend: &B, capacity: usize) -> Self {
-        Self { metrics: backend.zeros(capacity * LOSS_METRICS), grad_norms: backend.zeros(capacity), steps: 0 }
-    }
-
-    /// Metrics and gradient norms of the steps so far.
-    pub(crate) fn read(&self, backend: &B) -> Result<(Vec<LossMetrics>, Vec<f32>), KernelError> {
-        let metrics = backend.download(&self.metrics)?;
-        let mut grad_norms = backend.download(&self.grad_norms)?;
-        grad_norms.truncate(self.steps);
-        let metrics = metrics.chunks_exact(LOSS_METRICS).take(self.steps).map(metrics_of).collect();
-        Ok((metrics, grad_norms))
-    }
-}
-
-fn metrics_of(numbers: &[f32]) -> LossMetrics {
-    let mut array = [0.0; LOSS_METRICS];
-    array.copy_from_slice(numbers);
-    bytemuck::cast(array)
-}
-
-/// How one gradient step goes.
+/// How the gradient steps of one agent's update go.
 pub(crate) struct StepSettings {
     pub loss: LossParams,
+    /// With corrections of 1.
     pub optimizer: OptimizerParams,
     pub normalize_advantages: bool,
-    /// Approximate KL beyond which the step is not taken; 0 is off.
+    /// Approximate KL beyond which no more steps are taken; 0 is off.
     pub kl_limit: f32,
 }
 
 impl<B: Backend> Learner<B> {
-    /// A learner with `weights` `[P]` and moments of zero.
+    /// A learner of agents that start with these states; `network` is for as many.
     ///
     /// # Errors
     /// If the device fails.
@@ -152,31 +73,34 @@ impl<B: Backend> Learner<B> {
         backend: B,
         network: Box<dyn Network<B>>,
         spec: MlpSpec,
-        weights: Vec<f32>,
+        states: &[LearnerState],
     ) -> Result<Self, KernelError> {
-        let count = spec.param_count();
-        let log_std_len = spec.head.policy.log_std_len();
+        let (agents, count) = (states.len(), spec.param_count());
         let mut learner = Self {
-            weights: backend.zeros(count),
-            first_moment: backend.zeros(count),
-            second_moment: backend.zeros(count),
-            gradients: backend.zeros(count),
-            log_std: backend.zeros(log_std_len),
-            log_std_at: count - log_std_len,
-            acted: backend.zeros(0),
-            scratch: None,
-            optimizer_steps: 0,
+            agents,
+            log_std: LogStd { stride: count, at: count - spec.head.policy.log_std_len() },
+            weights: backend.zeros(agents * count),
+            first_moment: backend.zeros(agents * count),
+            second_moment: backend.zeros(agents * count),
+            gradients: backend.zeros(agents * count),
+            advantage_moments: backend.zeros(4 * agents),
+            optimizer_steps: vec![0; agents],
+            loss_params: Vec::new(),
+            optimizer_params: Vec::new(),
+            kl_limits: Vec::new(),
+            normalize_advantages: false,
+            order: backend.upload_indices(&[]),
+            order_rows: 0,
+            shuffle_keys: Vec::new(),
+            report: Report::new(&backend, agents),
             backend,
             network,
             spec,
         };
-        let zeros = vec![0.0; count];
-        learner.restore(&LearnerState {
-            weights,
-            first_moment: zeros.clone(),
-            second_moment: zeros,
-            optimizer_steps: 0,
-        })?;
+        for (agent, state) in states.iter().enumerate() {
+            learner.write_state(agent, state);
+        }
+        learner.network.load(&learner.backend, &learner.weights)?;
         Ok(learner)
     }
 
@@ -190,168 +114,263 @@ impl<B: Backend> Learner<B> {
         &self.spec
     }
 
-    /// Outputs at the time of acting, `[T, N, W]`.
-    pub(crate) fn acted(&self) -> &B::Buffer {
-        &self.acted
+    /// A.
+    pub fn agents(&self) -> usize {
+        self.agents
     }
 
-    /// Makes room for the outputs of a rollout of `rows` rows.
-    pub fn begin_rollout(&mut self, rows: usize) {
-        self.acted = self.backend.zeros(rows * self.spec.head.width());
+    /// All agents' parameters, `[A, P]`.
+    pub fn weights(&self) -> &B::Buffer {
+        &self.weights
     }
 
-    /// Outputs `[R, W]` for normalised observations `[R, inputs]`; they are also kept on the device as rows `at..at + R` of the rollout.
+    /// The network for any thread of the host, if it runs there.
+    pub fn on_host(&self) -> Option<&dyn HostNetwork> {
+        self.network.on_host()
+    }
+
+    /// Outputs `[N, W]`, written to `outputs`, for normalised observations `[N, inputs]` of a single agent's step `t`; their values
+    /// go into the rollout as `V(s_t)`.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn act(&mut self, observations: &[f32], at: usize) -> Result<Vec<f32>, KernelError> {
-        let width = self.spec.head.width();
-        let rows = observations.len() / self.spec.inputs;
-        let outputs = self.evaluate(observations, rows)?;
-        self.backend.copy(&outputs, 0, &mut self.acted, at * width, rows * width);
-        self.backend.download(&outputs)
+    pub fn act(
+        &mut self,
+        rollout: &mut Rollout<B>,
+        t: usize,
+        observations: &[f32],
+        outputs: &mut [f32],
+    ) -> Result<(), KernelError> {
+        let (backend, envs, stride) = (&self.backend, rollout.envs, rollout.rows() + rollout.envs);
+        let head = &self.spec.head;
+        self.network.forward(backend, observations, envs, &mut |buffer| {
+            take_values(backend, head, buffer, envs, Places::From(t * envs), (&mut rollout.values, stride));
+            backend.read(buffer, 0, outputs)
+        })
     }
 
-    /// Outputs `[R, W]` for normalised observations `[R, inputs]`, on the host.
+    /// Values of the observations after a single agent's rollout `[N, inputs]`, and of the final observations of the episodes that
+    /// were truncated, one a row of `truncated_rows`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn bootstrap(
+        &mut self,
+        rollout: &mut Rollout<B>,
+        last_observations: &[f32],
+        final_observations: &[f32],
+        truncated_rows: &[u32],
+    ) -> Result<(), KernelError> {
+        let (backend, rows) = (&self.backend, rollout.rows());
+        let (head, envs) = (&self.spec.head, rollout.envs);
+        self.network.forward(backend, last_observations, envs, &mut |buffer| {
+            take_values(backend, head, buffer, envs, Places::From(rows), (&mut rollout.values, rows + envs));
+            Ok(())
+        })?;
+        if truncated_rows.is_empty() {
+            return Ok(());
+        }
+        let (count, places) = (truncated_rows.len(), backend.upload_indices(truncated_rows));
+        self.network.forward(backend, final_observations, count, &mut |buffer| {
+            take_values(backend, head, buffer, count, Places::At(&places), (&mut rollout.final_values, rows));
+            Ok(())
+        })
+    }
+
+    /// Outputs `[A, R, W]` for normalised observations `[A, R, inputs]`, on the host.
     ///
     /// # Errors
     /// If the device fails.
     pub fn predict(&mut self, observations: &[f32]) -> Result<Vec<f32>, KernelError> {
-        let outputs = self.evaluate(observations, observations.len() / self.spec.inputs)?;
-        self.backend.download(&outputs)
-    }
-
-    pub(crate) fn evaluate(&mut self, observations: &[f32], rows: usize) -> Result<B::Buffer, KernelError> {
-        let observations = self.backend.upload(observations);
-        let mut outputs = self.backend.zeros(rows * self.spec.head.width());
-        self.network.forward(&self.backend, &observations, rows, &mut outputs)?;
+        let rows = observations.len() / (self.agents * self.spec.inputs);
+        let mut outputs = vec![0.0; self.agents * rows * self.spec.head.width()];
+        let backend = &self.backend;
+        self.network.forward(backend, observations, rows, &mut |buffer| backend.read(buffer, 0, &mut outputs))?;
         Ok(outputs)
     }
 
-    /// The `log_std` parameter, empty for a categorical policy.
+    /// Writes an agent's `log_std` parameter, which is empty for a categorical policy, to `out`.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn log_std(&self) -> Result<Vec<f32>, KernelError> {
-        self.backend.download(&self.log_std)
+    pub fn read_log_std(&self, agent: usize, out: &mut [f32]) -> Result<(), KernelError> {
+        self.backend.read(&self.weights, agent * self.log_std.stride + self.log_std.at, out)
     }
 
-    /// Everything that has to be kept.
+    /// Everything that has to be kept of an agent.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn state(&self) -> Result<LearnerState, KernelError> {
+    pub fn state(&self, agent: usize) -> Result<LearnerState, KernelError> {
+        let count = self.log_std.stride;
+        let read = |buffer: &B::Buffer| {
+            let mut numbers = vec![0.0; count];
+            self.backend.read(buffer, agent * count, &mut numbers).map(|()| numbers)
+        };
         Ok(LearnerState {
-            weights: self.backend.download(&self.weights)?,
-            first_moment: self.backend.download(&self.first_moment)?,
-            second_moment: self.backend.download(&self.second_moment)?,
-            optimizer_steps: self.optimizer_steps,
+            weights: read(&self.weights)?,
+            first_moment: read(&self.first_moment)?,
+            second_moment: read(&self.second_moment)?,
+            optimizer_steps: self.optimizer_steps[agent],
         })
     }
 
-    /// Takes over a state; its vectors must have `param_count` numbers.
+    /// Takes over an agent's state; its vectors must have `param_count` numbers.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn restore(&mut self, state: &LearnerState) -> Result<(), KernelError> {
-        self.backend.write(&mut self.weights, &state.weights);
-        self.backend.write(&mut self.first_moment, &state.first_moment);
-        self.backend.write(&mut self.second_moment, &state.second_moment);
-        self.optimizer_steps = state.optimizer_steps;
-        self.load_weights()
-    }
-
-    /// Optimiser steps taken so far.
-    pub fn optimizer_steps(&self) -> u64 {
-        self.optimizer_steps
-    }
-
-    fn load_weights(&mut self) -> Result<(), KernelError> {
-        let len = self.spec.head.policy.log_std_len();
-        self.backend.copy(&self.weights, self.log_std_at, &mut self.log_std, 0, len);
+    pub fn restore(&mut self, agent: usize, state: &LearnerState) -> Result<(), KernelError> {
+        self.write_state(agent, state);
         self.network.load(&self.backend, &self.weights)
     }
 
-    /// One gradient step on the given rows of a rollout. False if the KL limit forbade it.
-    pub(crate) fn step(
-        &mut self,
-        rollout: &Rollout<B>,
-        rows: &[u32],
-        settings: &StepSettings,
-        report: &mut Report<B>,
-    ) -> Result<bool, KernelError> {
-        let mut batch = match self.scratch.take() {
-            Some(scratch) if scratch.rows == rows.len() => scratch,
-            _ => Scratch::new(&self.backend, &self.spec, rows.len()),
-        };
-        batch.gather(&self.backend, &self.spec, rollout, rows);
-        let metrics = self.differentiate(&mut batch, settings)?;
-        self.scratch = Some(batch);
+    fn write_state(&mut self, agent: usize, state: &LearnerState) {
+        let at = agent * self.log_std.stride;
+        self.backend.write(&mut self.weights, at, &state.weights);
+        self.backend.write(&mut self.first_moment, at, &state.first_moment);
+        self.backend.write(&mut self.second_moment, at, &state.second_moment);
+        self.optimizer_steps[agent] = state.optimizer_steps;
+    }
 
-        if settings.kl_limit > 0.0 && metrics_of(&self.backend.download(&metrics)?).approx_kl > settings.kl_limit {
+    /// Optimiser steps an agent has taken so far.
+    pub fn optimizer_steps(&self, agent: usize) -> u64 {
+        self.optimizer_steps[agent]
+    }
+
+    /// What the last update did to an agent.
+    ///
+    /// # Errors
+    /// If its gradient was not finite.
+    pub fn outcome(&self, agent: usize) -> Result<UpdateMetrics, NotFinite> {
+        self.report.summary(agent)
+    }
+
+    /// Starts an update of at most `steps` gradient steps, with settings for every agent.
+    pub(crate) fn begin_update(&mut self, steps: usize, settings: impl IntoIterator<Item = StepSettings>) {
+        self.loss_params.clear();
+        self.optimizer_params.clear();
+        self.kl_limits.clear();
+        for settings in settings {
+            self.loss_params.push(settings.loss);
+            self.optimizer_params.push(settings.optimizer);
+            self.kl_limits.push(settings.kl_limit);
+            self.normalize_advantages = settings.normalize_advantages;
+        }
+        assert_eq!(self.loss_params.len(), self.agents, "settings for every agent");
+        self.report.begin(&self.backend, steps, &self.optimizer_steps);
+    }
+
+    /// Fetches what the update's steps reported.
+    pub(crate) fn finish_update(&mut self) -> Result<(), KernelError> {
+        self.report.read(&self.backend)
+    }
+
+    /// Orders a rollout's rows anew for every agent, by a key of its own.
+    pub(crate) fn shuffle(&mut self, rows: usize, keys: impl Iterator<Item = [u32; 2]>) {
+        self.in_order(rows);
+        self.shuffle_keys.clear();
+        self.shuffle_keys.extend(keys);
+        self.backend.shuffle(&self.shuffle_keys, rows, &mut self.order);
+    }
+
+    /// Makes sure that there is an order of so many rows; a new one is that in which they come.
+    pub(crate) fn in_order(&mut self, rows: usize) {
+        if self.order_rows != rows {
+            let order: Vec<u32> = (0..self.agents).flat_map(|_| 0..rows as u32).collect();
+            self.order = self.backend.upload_indices(&order);
+            self.order_rows = rows;
+        }
+    }
+
+    /// One gradient step of every agent on `rows` rows of its rollout, from `first` in its order on. False if no agent takes any
+    /// more.
+    pub(crate) fn step(&mut self, rollout: &Rollout<B>, first: usize, rows: usize) -> Result<bool, KernelError> {
+        let selection = Selection { rows: &self.order, stride: self.order_rows, first };
+        let batch = rollout.minibatch(rows, selection);
+        self.backend.advantage_moments(batch, self.normalize_advantages, &mut self.advantage_moments);
+        let (metrics, metrics_at) = self.report.metrics();
+        self.network.differentiate(
+            &self.backend,
+            PassArgs {
+                layout: &self.spec.head,
+                params: &self.loss_params,
+                batch,
+                observations: &rollout.observations,
+                moments: &self.advantage_moments,
+                log_std: self.log_std,
+                weights: &self.weights,
+                gradients: &mut self.gradients,
+                metrics,
+                metrics_at,
+            },
+        )?;
+        if !self.report.note_step(&self.backend, &self.kl_limits)? {
             return Ok(false);
         }
-        let grad_norm = self.optimize(settings.optimizer)?;
-        self.backend.copy(&metrics, 0, &mut report.metrics, report.steps * LOSS_METRICS, LOSS_METRICS);
-        self.backend.copy(&grad_norm, 0, &mut report.grad_norms, report.steps, 1);
-        report.steps += 1;
+        self.optimize()?;
         Ok(true)
     }
 
-    /// Forward pass, loss and backward pass of a minibatch: fills `gradients`, returns the metrics.
-    fn differentiate(&mut self, batch: &mut Scratch<B>, settings: &StepSettings) -> Result<B::Buffer, KernelError> {
-        let backend = &self.backend;
-        let asymmetric = settings.loss.kappa != 0.0;
-        let mut metrics = backend.zeros(LOSS_METRICS);
-        backend.advantage_moments(1, settings.normalize_advantages, &batch.advantages, &batch.mask, &mut batch.moments);
-        self.network.forward_train(backend, &batch.observations, batch.rows, asymmetric, &mut batch.outputs)?;
-        backend.actor_critic_loss(LossArgs {
-            layout: &self.spec.head,
-            agents: 1,
-            rows: batch.rows,
-            params: &[settings.loss],
-            outputs: &batch.outputs,
-            log_std: &self.log_std,
-            actions: &batch.actions,
-            log_probs: &batch.log_probs,
-            advantages: &batch.advantages,
-            returns: &batch.returns,
-            values: &batch.values,
-            mask: &batch.mask,
-            tone: &batch.tone,
-            inverse_temperature: &batch.inverse_temperature,
-            moments: &batch.moments,
-            d_outputs: &mut batch.d_outputs,
-            d_trunk: asymmetric.then_some(&mut batch.d_trunk),
-            d_log_std: &mut batch.d_log_std,
-            metrics: &mut metrics,
-        });
-        let d_trunk = asymmetric.then_some(&batch.d_trunk);
-        self.network.backward(backend, &batch.d_outputs, d_trunk, &mut self.gradients)?;
-        let len = self.spec.head.policy.log_std_len();
-        backend.copy(&batch.d_log_std, 0, &mut self.gradients, self.log_std_at, len);
-        Ok(metrics)
-    }
-
-    /// One optimiser step with the current gradients; returns their norm.
-    fn optimize(&mut self, mut params: OptimizerParams) -> Result<B::Buffer, KernelError> {
-        self.optimizer_steps += 1;
-        if params.kind == 0 {
-            let t = self.optimizer_steps as f64;
-            params.correction1 = (1.0 - f64::from(params.beta1).powf(t)) as f32;
-            params.correction2 = (1.0 - f64::from(params.beta2).powf(t)) as f32;
+    fn optimize(&mut self) -> Result<(), KernelError> {
+        for (agent, params) in self.optimizer_params.iter_mut().enumerate() {
+            if !self.report.is_active(agent) {
+                params.kind = OptimizerParams::REST;
+                continue;
+            }
+            self.optimizer_steps[agent] += 1;
+            if params.kind == 0 {
+                // In double precision: beta2^t of a long run is close to 1.
+                let power = |beta: f32| 1.0 - f64::from(beta).powf(self.optimizer_steps[agent] as f64);
+                params.correction1 = power(params.beta1) as f32;
+                params.correction2 = power(params.beta2) as f32;
+            }
         }
-        let mut grad_norm = self.backend.zeros(1);
+        let (grad_norm, grad_norm_at) = self.report.grad_norms();
         self.backend.optimizer_step(OptimizerArgs {
-            agents: 1,
-            params: &[params],
+            agents: self.agents,
+            params: &self.optimizer_params,
             gradients: &self.gradients,
             weights: &mut self.weights,
             first_moment: &mut self.first_moment,
             second_moment: &mut self.second_moment,
-            grad_norm: &mut grad_norm,
+            grad_norm,
+            grad_norm_at,
         });
-        self.load_weights()?;
-        Ok(grad_norm)
+        self.network.load(&self.backend, &self.weights)
     }
+}
+
+/// Where in a line of values the rows go.
+enum Places<'a, I> {
+    /// One after the other from here.
+    From(usize),
+    /// Each to its own place.
+    At(&'a I),
+}
+
+/// Copies the values of a single agent's output rows into lines `[K, stride]`.
+fn take_values<B: Backend>(
+    backend: &B,
+    head: &HeadLayout,
+    outputs: &B::Buffer,
+    rows: usize,
+    places: Places<'_, B::Indices>,
+    (out, stride): (&mut B::Buffer, usize),
+) {
+    let (at, places) = match places {
+        Places::From(at) => (at, None),
+        Places::At(places) => (0, Some(places)),
+    };
+    backend.take_columns(TakeColumnsArgs {
+        agents: 1,
+        rows,
+        source: outputs,
+        width: head.width(),
+        column: head.values_at(),
+        columns: head.value_heads,
+        places,
+        at,
+        out,
+        stride,
+    });
 }

@@ -15,11 +15,11 @@ mod settings;
 mod update;
 
 pub use a2c::update_a2c;
-pub use fused::FusedNetwork;
+pub use fused::{FusedGpuNetwork, FusedNetwork};
 pub use init::initial_weights;
 pub use learner::{Learner, LearnerState};
-pub use network::Network;
+pub use network::{HostNetwork, Network, Pass, WithOutputs};
 pub use ppo::update_ppo;
 pub use rollout::{Rollout, Transitions};
 pub use settings::*;
-pub use update::{UpdateError, UpdateMetrics};
+pub use update::{AgentUpdate, NotFinite, UpdateMetrics};

@@ -1,52 +1,52 @@
-//! The one thing that engines differ in: how observations become outputs, and output gradients become parameter gradients.
+//! The one thing that engines differ in: how observations become outputs, and a minibatch becomes gradients.
 
-use striatum_kernels::{Backend, KernelError};
+use striatum_kernels::{Backend, KernelError, PassArgs};
 
-/// A network on a backend. R rows of observations become R output rows laid out as a
-/// [`HeadLayout`](striatum_kernels::HeadLayout); its parameters lie in the *arena*, one flat vector of P numbers.
+/// What is done with the outputs of a forward pass, `[A, R, W]`, in the network's own memory.
+pub type WithOutputs<'a, B> = dyn FnMut(&<B as Backend>::Buffer) -> Result<(), KernelError> + 'a;
+
+/// The arguments of [`Network::differentiate`].
+pub type Pass<'a, B> = PassArgs<'a, <B as Backend>::Buffer, <B as Backend>::Indices>;
+
+/// A network on a backend, for A agents at once. R rows of observations become R output rows laid out as a
+/// [`HeadLayout`](striatum_kernels::HeadLayout); an agent's parameters lie in its *arena*, one flat vector of P numbers.
 pub trait Network<B: Backend> {
-    /// Takes over new weights, `[P]`, for every later call.
+    /// Takes over new weights, `[A, P]`, for every later call.
     ///
     /// # Errors
     /// If the device fails.
     fn load(&mut self, backend: &B, weights: &B::Buffer) -> Result<(), KernelError>;
 
-    /// Outputs `[R, W]` of observations `[R, inputs]`.
+    /// Hands the outputs `[A, R, W]` of observations `[A, R, inputs]` to `with`, without moving them.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the device fails, or `with` does.
     fn forward(
         &mut self,
         backend: &B,
-        observations: &B::Buffer,
+        observations: &[f32],
         rows: usize,
-        outputs: &mut B::Buffer,
+        with: &mut WithOutputs<'_, B>,
     ) -> Result<(), KernelError>;
 
-    /// The same, and keeps what [`backward`](Self::backward) needs; `asymmetric` announces that it will be given `d_trunk`.
+    /// Gradients and metrics of a minibatch's loss. Heads learn from the kernel's `d_outputs` and, where kappa is not 0, everything
+    /// below them from its `d_trunk`.
     ///
     /// # Errors
     /// If the device fails.
-    fn forward_train(
-        &mut self,
-        backend: &B,
-        observations: &B::Buffer,
-        rows: usize,
-        asymmetric: bool,
-        outputs: &mut B::Buffer,
-    ) -> Result<(), KernelError>;
+    fn differentiate(&mut self, backend: &B, pass: Pass<'_, B>) -> Result<(), KernelError>;
 
-    /// Gradients `[P]` of the last [`forward_train`](Self::forward_train) for the outputs' gradients `d_outputs` `[R, W]`. With
-    /// `d_trunk` `[R, W]` the heads learn from `d_outputs` and everything below them from `d_trunk`. The part of `log_std` is
-    /// left alone.
-    ///
-    /// # Errors
-    /// If the device fails.
-    fn backward(
-        &mut self,
-        backend: &B,
-        d_outputs: &B::Buffer,
-        d_trunk: Option<&B::Buffer>,
-        gradients: &mut B::Buffer,
-    ) -> Result<(), KernelError>;
+    /// The same network for any thread of the host, if it runs there.
+    fn on_host(&self) -> Option<&dyn HostNetwork> {
+        None
+    }
+}
+
+/// A network that every thread of the host can ask.
+pub trait HostNetwork: Sync {
+    /// Outputs `[R, W]` of one agent's observations `[R, inputs]`, on the calling thread.
+    fn forward(&self, agent: usize, observations: &[f32], outputs: &mut [f32]);
+
+    /// Does `work` once with every number below `items`, on the network's threads; not to be called from within `work`.
+    fn each(&self, items: usize, work: &(dyn Fn(usize) + Sync));
 }

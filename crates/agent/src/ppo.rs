@@ -1,42 +1,44 @@
 //! Proximal policy optimisation (Schulman et al. 2017), with the details of CleanRL's `ppo.py` and Stable-Baselines3's `PPO`.
 
-use crate::learner::{Report, StepSettings};
-use crate::update::summarize;
-use crate::{DopamineSettings, Learner, PpoSettings, Rollout, UpdateError, UpdateMetrics};
-use striatum_kernels::{Backend, LossParams, Objective, OptimizerParams};
+use crate::learner::StepSettings;
+use crate::{AgentUpdate, DopamineSettings, Learner, PpoSettings, Rollout};
+use striatum_kernels::{Backend, KernelError, LossParams, Objective, OptimizerParams};
 use striatum_rng::{Purpose, Stream};
 
-/// Several epochs of minibatches over one rollout.
-///
-/// `remaining` is the share of the run that is left, 1 to 0, for annealing; `seed` and `iteration` decide the order of samples.
+/// Several epochs of minibatches over one rollout of every agent. What came of it, agent by agent, is then told by
+/// [`Learner::outcome`].
 ///
 /// # Errors
-/// If the device fails or the gradient is not finite.
-pub fn update_ppo<B: Backend>(
+/// If the device fails.
+pub fn update_ppo<'a, B: Backend>(
     learner: &mut Learner<B>,
     rollout: &Rollout<B>,
-    settings: &PpoSettings,
-    dopamine: &DopamineSettings,
-    remaining: f32,
-    seed: u64,
+    agents: impl Iterator<Item = AgentUpdate<'a, PpoSettings>> + Clone,
     iteration: u32,
-) -> Result<UpdateMetrics, UpdateError> {
-    let step_settings = step_settings(settings, dopamine, remaining);
-    let minibatch_rows = rollout.rows() / settings.minibatches;
-    let first_step = learner.optimizer_steps() + 1;
-    let mut report = Report::new(learner.backend(), settings.epochs * settings.minibatches);
-    let mut rows: Vec<u32> = (0..rollout.rows() as u32).collect();
+) -> Result<(), KernelError> {
+    let Some(PpoSettings { epochs, minibatches, .. }) = agents.clone().next().map(|agent| agent.settings) else {
+        return Ok(());
+    };
+    let (epochs, minibatches) = (*epochs, *minibatches);
+    let rows = rollout.rows() / minibatches;
+    let settings = |agent: AgentUpdate<'_, PpoSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
+    learner.begin_update(epochs * minibatches, agents.clone().map(settings));
 
-    'epochs: for epoch in 0..settings.epochs {
-        shuffle(&mut rows, &mut Stream::new(seed, Purpose::Shuffle, epoch as u32, iteration));
-        for minibatch in rows.chunks_exact(minibatch_rows) {
-            if !learner.step(rollout, minibatch, &step_settings, &mut report)? {
+    'epochs: for epoch in 0..epochs {
+        learner.shuffle(rollout.rows(), agents.clone().map(|agent| key(agent.seed, epoch, iteration)));
+        for minibatch in 0..minibatches {
+            if !learner.step(rollout, minibatch * rows, rows)? {
                 break 'epochs;
             }
         }
     }
-    let (metrics, grad_norms) = report.read(learner.backend())?;
-    summarize(&metrics, &grad_norms, first_step)
+    learner.finish_update()
+}
+
+/// What an epoch's order of samples depends on.
+fn key(seed: u64, epoch: usize, iteration: u32) -> [u32; 2] {
+    let mut stream = Stream::new(seed, Purpose::Shuffle, epoch as u32, iteration);
+    [stream.word(), stream.word()]
 }
 
 fn step_settings(settings: &PpoSettings, dopamine: &DopamineSettings, remaining: f32) -> StepSettings {
@@ -64,30 +66,5 @@ fn step_settings(settings: &PpoSettings, dopamine: &DopamineSettings, remaining:
         },
         normalize_advantages: settings.normalize_advantages,
         kl_limit: 1.5 * settings.target_kl,
-    }
-}
-
-/// Fisher and Yates's shuffle.
-fn shuffle(rows: &mut [u32], stream: &mut Stream) {
-    for i in (1..rows.len()).rev() {
-        rows.swap(i, stream.below(i as u32 + 1) as usize);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shuffle_is_a_permutation_and_depends_on_its_stream() {
-        let shuffled = |index| {
-            let mut rows: Vec<u32> = (0..100).collect();
-            shuffle(&mut rows, &mut Stream::new(1, Purpose::Shuffle, 0, index));
-            rows
-        };
-        let mut sorted = shuffled(0);
-        assert_ne!(sorted, shuffled(1));
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..100).collect::<Vec<_>>());
     }
 }

@@ -1,9 +1,9 @@
-//! A rollout: T steps of N environments, on the learner's backend.
+//! A rollout: T steps of N environments of every agent, on the learner's backend.
 
-use crate::Learner;
-use striatum_kernels::{Backend, GaeArgs, KernelError, RolloutShape, TdErrorArgs};
+use std::ops::Range;
+use striatum_kernels::{Backend, GaeArgs, Minibatch, MlpSpec, RolloutShape, Selection, TdErrorArgs};
 
-/// What the environments gave in T steps, on the host; row `t * N + n` is step t of environment n.
+/// What the environments of a single agent gave in T steps, on the host; row `t * N + n` is step t of environment n.
 #[derive(Clone, Debug, Default)]
 pub struct Transitions {
     /// Normalised observations acted upon, `[T, N, inputs]`.
@@ -24,143 +24,170 @@ pub struct Transitions {
     pub tone: Vec<f32>,
     /// Inverse temperature at the time of acting, `[T, N]`.
     pub inverse_temperature: Vec<f32>,
-    /// Normalised observations after the last step, `[N, inputs]`, then the final observations of truncated episodes, one a row of
-    /// `truncated_rows`.
-    pub bootstrap_observations: Vec<f32>,
-    /// The rows whose episode was truncated, in the order of `bootstrap_observations`.
-    pub truncated_rows: Vec<u32>,
 }
 
-/// A rollout ready to learn from, with TD errors, advantages and value targets.
+/// Rollouts of A agents, with TD errors, advantages and value targets for K value heads.
 pub struct Rollout<B: Backend> {
+    /// A.
+    pub agents: usize,
+    /// K.
+    pub heads: usize,
     /// T.
     pub steps: usize,
     /// N.
     pub envs: usize,
-    /// Raw TD errors, `[K, T, N]`.
+    /// As the network sees them, `[A, T, N, inputs]`.
+    pub observations: B::Buffer,
+    /// `[A, T, N, action width]`.
+    pub actions: B::Buffer,
+    /// `[A, T, N]`.
+    pub log_probs: B::Buffer,
+    /// `[A, T, N]`.
+    pub rewards: B::Buffer,
+    /// `[A, T, N]`.
+    pub terminated: B::Buffer,
+    /// `[A, T, N]`.
+    pub truncated: B::Buffer,
+    /// `[A, T, N]`.
+    pub mask: B::Buffer,
+    /// `[A, T, N]`.
+    pub tone: B::Buffer,
+    /// `[A, T, N]`.
+    pub inverse_temperature: B::Buffer,
+    /// `V(s_t)`, `[A, K, T + 1, N]`; the last row is of the observations after the rollout.
+    pub values: B::Buffer,
+    /// V of the final observation where the episode was truncated, `[A, K, T, N]`; anything elsewhere.
+    pub final_values: B::Buffer,
+    /// Raw TD errors, `[A, K, T, N]`.
     pub deltas: B::Buffer,
-    pub(crate) observations: B::Buffer,
-    pub(crate) actions: B::Buffer,
-    pub(crate) log_probs: B::Buffer,
-    pub(crate) mask: B::Buffer,
-    pub(crate) tone: B::Buffer,
-    pub(crate) inverse_temperature: B::Buffer,
-    /// `[K, T + 1, N]`.
-    pub(crate) values: B::Buffer,
-    /// `[K, T, N]`.
-    pub(crate) advantages: B::Buffer,
-    /// `[K, T, N]`.
-    pub(crate) returns: B::Buffer,
+    /// `[A, K, T, N]`.
+    pub advantages: B::Buffer,
+    /// Value targets, `[A, K, T, N]`.
+    pub returns: B::Buffer,
 }
 
 impl<B: Backend> Rollout<B> {
+    /// Memory for rollouts of A `agents`, to be used again and again.
+    pub fn new(backend: &B, spec: &MlpSpec, agents: usize, steps: usize, envs: usize) -> Self {
+        let (rows, heads) = (agents * steps * envs, spec.head.value_heads);
+        Self {
+            agents,
+            heads,
+            steps,
+            envs,
+            observations: backend.zeros(rows * spec.inputs),
+            actions: backend.zeros(rows * spec.head.policy.action_width()),
+            log_probs: backend.zeros(rows),
+            rewards: backend.zeros(rows),
+            terminated: backend.zeros(rows),
+            truncated: backend.zeros(rows),
+            mask: backend.zeros(rows),
+            tone: backend.zeros(rows),
+            inverse_temperature: backend.zeros(rows),
+            values: backend.zeros(heads * (rows + agents * envs)),
+            final_values: backend.zeros(heads * rows),
+            deltas: backend.zeros(heads * rows),
+            advantages: backend.zeros(heads * rows),
+            returns: backend.zeros(heads * rows),
+        }
+    }
+
     /// T * N.
     pub fn rows(&self) -> usize {
         self.steps * self.envs
     }
 
-    /// Advantages and value targets, `[K, T, N]` each, on the host.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn targets(&self, backend: &B) -> Result<(Vec<f32>, Vec<f32>), KernelError> {
-        Ok((backend.download(&self.advantages)?, backend.download(&self.returns)?))
+    /// Takes over what a single agent's environments gave; values are written apart.
+    pub fn write(&mut self, backend: &B, transitions: &Transitions) {
+        backend.write(&mut self.observations, 0, &transitions.observations);
+        backend.write(&mut self.actions, 0, &transitions.actions);
+        backend.write(&mut self.log_probs, 0, &transitions.log_probs);
+        backend.write(&mut self.rewards, 0, &transitions.rewards);
+        backend.write(&mut self.terminated, 0, &transitions.terminated);
+        backend.write(&mut self.truncated, 0, &transitions.truncated);
+        backend.write(&mut self.mask, 0, &transitions.mask);
+        backend.write(&mut self.tone, 0, &transitions.tone);
+        backend.write(&mut self.inverse_temperature, 0, &transitions.inverse_temperature);
     }
 
-    /// Evaluates the bootstrap observations and estimates advantages.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn new(
-        learner: &mut Learner<B>,
-        transitions: &Transitions,
-        gamma: f32,
-        lambda: f32,
-    ) -> Result<Self, KernelError> {
-        let rows = transitions.rewards.len();
-        let bootstrap_rows = transitions.bootstrap_observations.len() / learner.spec().inputs;
-        let envs = bootstrap_rows - transitions.truncated_rows.len();
-        let heads = learner.spec().head.value_heads;
-        let shape = RolloutShape { agents: 1, heads, steps: rows / envs, envs };
+    /// The same for the environments `envs` of a single agent, whose transitions are `[T, n, ..]`.
+    pub fn write_columns(&mut self, backend: &B, envs: Range<usize>, transitions: &Transitions) {
+        let (all, count, rows) = (self.envs, envs.len(), self.steps * envs.len());
+        for (to, from) in [
+            (&mut self.observations, &transitions.observations),
+            (&mut self.actions, &transitions.actions),
+            (&mut self.log_probs, &transitions.log_probs),
+            (&mut self.rewards, &transitions.rewards),
+            (&mut self.terminated, &transitions.terminated),
+            (&mut self.truncated, &transitions.truncated),
+            (&mut self.mask, &transitions.mask),
+            (&mut self.tone, &transitions.tone),
+            (&mut self.inverse_temperature, &transitions.inverse_temperature),
+        ] {
+            let width = from.len() / rows;
+            for (t, row) in from.chunks_exact(count * width).enumerate() {
+                backend.write(to, (t * all + envs.start) * width, row);
+            }
+        }
+    }
 
-        let bootstrap = learner.evaluate(&transitions.bootstrap_observations, bootstrap_rows)?;
-        let backend = learner.backend();
-        let (values, final_values) = gather_values(learner, transitions, &bootstrap, shape);
-        let mut rollout = Self {
-            steps: shape.steps,
-            envs,
-            deltas: backend.zeros(heads * rows),
-            observations: backend.upload(&transitions.observations),
-            actions: backend.upload(&transitions.actions),
-            log_probs: backend.upload(&transitions.log_probs),
-            mask: backend.upload(&transitions.mask),
-            tone: backend.upload(&transitions.tone),
-            inverse_temperature: backend.upload(&transitions.inverse_temperature),
-            values,
-            advantages: backend.zeros(heads * rows),
-            returns: backend.zeros(heads * rows),
-        };
-        let rewards = backend.upload(&transitions.rewards);
-        let terminated = backend.upload(&transitions.terminated);
-        let truncated = backend.upload(&transitions.truncated);
-        let (gamma, lambda) = (vec![gamma; heads], vec![lambda; heads]);
+    /// Values of the environments `envs` of a single agent: `[K, T + 1, n]`, and those of final observations, `[K, T, n]`.
+    pub fn write_values(&mut self, backend: &B, envs: Range<usize>, values: &[f32], final_values: &[f32]) {
+        for (i, row) in values.chunks_exact(envs.len()).enumerate() {
+            backend.write(&mut self.values, i * self.envs + envs.start, row);
+        }
+        for (i, row) in final_values.chunks_exact(envs.len()).enumerate() {
+            backend.write(&mut self.final_values, i * self.envs + envs.start, row);
+        }
+    }
+
+    /// TD errors, advantages and value targets from rewards and values; `gamma` and `lambda` are `[A, K]`.
+    pub fn estimate(&mut self, backend: &B, gamma: &[f32], lambda: &[f32]) {
+        let shape = RolloutShape { agents: self.agents, heads: self.heads, steps: self.steps, envs: self.envs };
         backend.td_error(TdErrorArgs {
             shape,
-            gamma: &gamma,
-            rewards: &rewards,
-            terminated: &terminated,
-            truncated: &truncated,
-            values: &rollout.values,
-            final_values: &final_values,
-            deltas: &mut rollout.deltas,
+            gamma,
+            rewards: &self.rewards,
+            terminated: &self.terminated,
+            truncated: &self.truncated,
+            values: &self.values,
+            final_values: &self.final_values,
+            deltas: &mut self.deltas,
         });
         backend.gae(GaeArgs {
             shape,
-            gamma: &gamma,
-            lambda: &lambda,
-            deltas: &rollout.deltas,
-            terminated: &terminated,
-            truncated: &truncated,
-            values: &rollout.values,
-            advantages: &mut rollout.advantages,
-            returns: &mut rollout.returns,
+            gamma,
+            lambda,
+            deltas: &self.deltas,
+            terminated: &self.terminated,
+            truncated: &self.truncated,
+            values: &self.values,
+            advantages: &mut self.advantages,
+            returns: &mut self.returns,
         });
-        Ok(rollout)
     }
-}
 
-/// Picks the value columns out of output rows: `V(s_t)` `[K, T + 1, N]` and `V(final observation)` `[K, T, N]`.
-///
-/// `bootstrap` holds the outputs for the N last observations and then those of the truncated episodes.
-fn gather_values<B: Backend>(
-    learner: &Learner<B>,
-    transitions: &Transitions,
-    bootstrap: &B::Buffer,
-    shape: RolloutShape,
-) -> (B::Buffer, B::Buffer) {
-    let backend = learner.backend();
-    let head = &learner.spec().head;
-    let (width, rows) = (head.width(), shape.steps * shape.envs);
-    let bootstrap_rows = shape.envs + transitions.truncated_rows.len();
-
-    let mut outputs = backend.zeros((rows + bootstrap_rows) * width);
-    backend.copy(learner.acted(), 0, &mut outputs, 0, rows * width);
-    backend.copy(bootstrap, 0, &mut outputs, rows * width, bootstrap_rows * width);
-
-    let mut value_at = Vec::with_capacity(shape.heads * (rows + shape.envs));
-    let mut final_at = Vec::with_capacity(shape.heads * rows);
-    for head_index in 0..shape.heads {
-        let column = (head.values_at() + head_index) as u32;
-        value_at.extend((0..rows + shape.envs).map(|row| (row * width) as u32 + column));
-        let start = final_at.len();
-        final_at.resize(start + rows, column);
-        for (i, &row) in transitions.truncated_rows.iter().enumerate() {
-            final_at[start + row as usize] = ((rows + shape.envs + i) * width) as u32 + column;
+    /// Chosen rows of every agent.
+    pub(crate) fn minibatch<'a>(
+        &'a self,
+        rows: usize,
+        selection: Selection<'a, B::Indices>,
+    ) -> Minibatch<'a, B::Buffer, B::Indices> {
+        Minibatch {
+            agents: self.agents,
+            rows,
+            source_rows: self.rows(),
+            heads: self.heads,
+            selection,
+            actions: &self.actions,
+            log_probs: &self.log_probs,
+            advantages: &self.advantages,
+            returns: &self.returns,
+            values: &self.values,
+            value_rows: self.rows() + self.envs,
+            mask: &self.mask,
+            tone: &self.tone,
+            inverse_temperature: &self.inverse_temperature,
         }
     }
-    let mut values = backend.zeros(value_at.len());
-    backend.gather(1, 1, &outputs, &backend.upload_indices(&value_at), &mut values);
-    let mut final_values = backend.zeros(final_at.len());
-    backend.gather(1, 1, &outputs, &backend.upload_indices(&final_at), &mut final_values);
-    (values, final_values)
 }

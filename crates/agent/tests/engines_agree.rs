@@ -3,32 +3,25 @@
 
 mod common;
 
-use common::{normals, policies, relative_error, spec};
+use common::{Rows, loss_params, normals, outputs, policies, relative_error, spec};
 use proptest::prelude::*;
 use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, cpu_device};
 use striatum_agent::{FusedNetwork, Network};
-use striatum_kernels::{Activation, Backend, Cpu, MlpSpec};
+use striatum_kernels::{Activation, Cpu, LossParams, MlpSpec};
 
-/// Outputs and gradients of one pass.
-fn pass(network: &mut dyn Network<Cpu>, spec: &MlpSpec, rows: usize, asymmetric: bool) -> (Vec<f32>, Vec<f32>) {
-    let backend = Cpu::with_threads(1);
-    let width = spec.head.width();
-    let mut weights = normals(1, spec.param_count(), 0.5);
-    weights[spec.param_count() - spec.head.policy.log_std_len()..].fill(0.0);
-    let observations = normals(2, rows * spec.inputs, 1.0);
-    let mut d_outputs = normals(3, rows * width, 1.0);
-    let mut d_trunk = normals(4, rows * width, 1.0);
-    for d in [&mut d_outputs, &mut d_trunk] {
-        d.chunks_exact_mut(width).for_each(|row| row[spec.head.features_at()..].fill(0.0));
-    }
-    let (mut outputs, mut gradients) = (backend.zeros(rows * width), backend.zeros(spec.param_count()));
-    network.load(&backend, &weights).unwrap();
-    network.forward_train(&backend, &observations, rows, asymmetric, &mut outputs).unwrap();
-    network.backward(&backend, &d_outputs, asymmetric.then_some(&d_trunk), &mut gradients).unwrap();
-    let mut inferred = backend.zeros(rows * width);
-    network.forward(&backend, &observations, rows, &mut inferred).unwrap();
-    assert!(relative_error(&inferred, &outputs) < 1e-6, "inference differs from training");
-    (outputs, gradients)
+/// Outputs, gradients and metrics of one pass over `rows` rows, scattered among others, of which every fifth is masked.
+fn pass(network: &mut dyn Network<Cpu>, spec: &MlpSpec, rows: usize, kappa: f32) -> [Vec<f32>; 3] {
+    let sources = rows + 3;
+    let mut data = Rows::new(&spec.head, sources);
+    data.order = (0..rows as u32).map(|i| (i * 7 + 2) % sources as u32).collect();
+    data.mask.iter_mut().step_by(5).for_each(|mask| *mask = 0.0);
+    data.tone.fill(0.3);
+    data.inverse_temperature.fill(1.4);
+    let weights = normals(1, spec.param_count(), 0.5);
+    let observations = normals(2, sources * spec.inputs, 1.0);
+    let params = LossParams { kappa, sum_decay: 0.01, value_clip: 0.3, ..loss_params() };
+    let (gradients, metrics) = data.differentiate(network, spec, params, &weights, &observations);
+    [outputs(network, &observations, sources), gradients, metrics]
 }
 
 proptest! {
@@ -40,19 +33,20 @@ proptest! {
         dual: bool,
         shared: bool,
         asymmetric: bool,
-        hidden in prop::collection::vec(1_usize..40, 0..4),
+        hidden in prop::collection::vec(1_usize..40, 0..5),
         activation in prop::sample::select(vec![Activation::Tanh, Activation::Relu, Activation::Silu]),
         rows in 1_usize..200,
     ) {
         let spec = spec(policy, dual, &hidden, shared, activation);
-        let mut fused = FusedNetwork::new(&spec, 2);
+        let kappa = if asymmetric { 0.6 } else { 0.0 };
+        let mut fused = FusedNetwork::new(&spec, 1, &Cpu::with_threads(2));
         let mut burn = BurnNetwork::new(spec.inputs, &cpu_device(), |device| ActorCritic::new(&spec, device));
-        let (outputs, gradients) = pass(&mut fused, &spec, rows, asymmetric);
-        let (expected_outputs, expected_gradients) = pass(&mut burn, &spec, rows, asymmetric);
+        let [outputs, gradients, metrics] = pass(&mut fused, &spec, rows, kappa);
+        let [expected_outputs, expected_gradients, expected_metrics] = pass(&mut burn, &spec, rows, kappa);
         prop_assert!(relative_error(&outputs, &expected_outputs) < 1e-5);
         // Relative to the whole gradient: a single bias can be a sum that cancels.
-        let end = spec.param_count() - spec.head.policy.log_std_len();
-        let error = relative_error(&gradients[..end], &expected_gradients[..end]);
+        let error = relative_error(&gradients, &expected_gradients);
         prop_assert!(error < 1e-5, "gradients differ by {error}");
+        prop_assert!(relative_error(&metrics, &expected_metrics) < 1e-4);
     }
 }

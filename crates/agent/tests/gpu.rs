@@ -30,10 +30,10 @@ mod compare {
     use libtest_mimic::Failed;
     use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device};
     use striatum_agent::{
-        A2cSettings, DopamineSettings, FusedNetwork, Learner, NetworkSettings, PpoSettings, Rollout, Transitions,
-        initial_weights, update_a2c, update_ppo,
+        A2cSettings, AgentUpdate, DopamineSettings, FusedNetwork, Learner, LearnerState, NetworkSettings, PpoSettings,
+        Rollout, Transitions, initial_weights, update_a2c, update_ppo,
     };
-    use striatum_kernels::{Activation, Backend, Cpu, Gpu, MlpSpec, Noise, policy_head};
+    use striatum_kernels::{Activation, Backend, Cpu, Gpu, MlpSpec, Noise, PolicyHead};
 
     const STEPS: usize = 6;
     const ENVS: usize = 8;
@@ -60,11 +60,14 @@ mod compare {
 
     fn compare(spec: &MlpSpec, ppo: Option<PpoSettings>, dopamine: &DopamineSettings) -> Result<(), Failed> {
         let weights = initial_weights(spec, &NetworkSettings::default(), 1);
-        let cpu = Learner::new(Cpu::new(), Box::new(FusedNetwork::new(spec, 1)), spec.clone(), weights.clone())?;
+        let state = [LearnerState::new(weights.clone())];
+        let cpu = Cpu::new();
+        let fused = FusedNetwork::new(spec, 1, &cpu);
+        let cpu = Learner::new(cpu, Box::new(fused), spec.clone(), &state)?;
         let gpu = Gpu::open(None)?;
         let device = burn_device(&gpu)?;
         let network = BurnNetwork::new(spec.inputs, &device, |device| ActorCritic::new(spec, device));
-        let gpu = Learner::new(gpu, Box::new(network), spec.clone(), weights.clone())?;
+        let gpu = Learner::new(gpu, Box::new(network), spec.clone(), &state)?;
 
         let (cpu_deltas, cpu_weights) = learn(cpu, ppo.as_ref(), dopamine)?;
         let (gpu_deltas, gpu_weights) = learn(gpu, ppo.as_ref(), dopamine)?;
@@ -84,55 +87,53 @@ mod compare {
         ppo: Option<&PpoSettings>,
         dopamine: &DopamineSettings,
     ) -> Result<(Vec<f32>, Vec<f32>), Failed> {
-        let transitions = transitions(&mut learner, dopamine)?;
-        let rollout = Rollout::new(&mut learner, &transitions, 0.97, 0.9)?;
+        let rollout = rollout(&mut learner, dopamine)?;
         let deltas = learner.backend().download(&rollout.deltas)?;
-        let update = match ppo {
-            Some(ppo) => update_ppo(&mut learner, &rollout, ppo, dopamine, 1.0, 3, 0)?,
-            None => update_a2c(&mut learner, &rollout, &A2cSettings::default(), dopamine, 1.0)?,
-        };
+        let agent = |settings| AgentUpdate { settings, dopamine, remaining: 1.0, seed: 3 };
+        match ppo {
+            Some(ppo) => update_ppo(&mut learner, &rollout, std::iter::once(agent(ppo)), 0)?,
+            None => {
+                let settings = A2cSettings::default();
+                let agent = AgentUpdate { settings: &settings, dopamine, remaining: 1.0, seed: 3 };
+                update_a2c(&mut learner, &rollout, std::iter::once(agent))?;
+            }
+        }
+        let update = learner.outcome(0)?;
         if update.first_ratio_deviation > 1e-5 {
             return Err(format!("the first ratio deviates by {}", update.first_ratio_deviation).into());
         }
-        Ok((deltas, learner.state()?.weights))
+        Ok((deltas, learner.state(0)?.weights))
     }
 
-    fn transitions<B: Backend>(learner: &mut Learner<B>, dopamine: &DopamineSettings) -> Result<Transitions, Failed> {
+    fn rollout<B: Backend>(learner: &mut Learner<B>, dopamine: &DopamineSettings) -> Result<Rollout<B>, Failed> {
         let spec = learner.spec().clone();
         let (inputs, head) = (spec.inputs, &spec.head);
+        let mut rollout = Rollout::new(learner.backend(), &spec, 1, STEPS, ENVS);
         let observations = normals(30, ROWS * inputs, 1.0);
         let (tone, beta) = (vec![dopamine.tone; ROWS], vec![dopamine.inverse_temperature; ROWS]);
-        let mut actions = vec![0.0; ROWS * head.policy.action_width()];
-        let mut log_probs = vec![0.0; ROWS];
-        learner.begin_rollout(ROWS);
-        let log_std = learner.log_std()?;
+        let width = head.policy.action_width();
+        let (mut actions, mut log_probs) = (vec![0.0; ROWS * width], vec![0.0; ROWS]);
+        let (mut log_std, mut outputs) = (vec![0.0; head.policy.log_std_len()], vec![0.0; ENVS * head.width()]);
+        learner.read_log_std(0, &mut log_std)?;
+        let mut policy = PolicyHead::new(head);
+        policy.load(&log_std);
         for t in 0..STEPS {
-            let outputs = learner.act(&observations[t * ENVS * inputs..(t + 1) * ENVS * inputs], t * ENVS)?;
             let rows = t * ENVS..(t + 1) * ENVS;
-            let width = head.policy.action_width();
+            learner.act(&mut rollout, t, &observations[rows.start * inputs..rows.end * inputs], &mut outputs)?;
             let exploration = normals(31 + t as u64, ENVS * head.policy.log_std_len(), 1.0);
             let noise = match head.policy.features() {
                 0 => Noise::Counted { seed: 5, step: t as u32, first_lane: 0 },
                 _ => Noise::Matrix { exploration: &exploration },
             };
-            policy_head(
-                head,
-                ENVS,
-                &outputs,
-                &log_std,
-                &tone[rows.clone()],
-                &beta[rows.clone()],
-                noise,
-                &mut actions[rows.start * width..rows.end * width],
-                &mut log_probs[rows],
-            );
+            let own = &mut actions[rows.start * width..rows.end * width];
+            policy.act(&outputs, [&tone[rows.clone()], &beta[rows.clone()]], noise, own, &mut log_probs[rows]);
         }
         let mut terminated = vec![0.0; ROWS];
         let mut truncated = vec![0.0; ROWS];
         terminated[13] = 1.0;
         truncated[21] = 1.0;
         truncated[40] = 1.0;
-        Ok(Transitions {
+        let transitions = Transitions {
             observations,
             actions,
             log_probs,
@@ -142,8 +143,11 @@ mod compare {
             mask: vec![1.0; ROWS],
             tone,
             inverse_temperature: beta,
-            bootstrap_observations: normals(41, (ENVS + 2) * inputs, 1.0),
-            truncated_rows: vec![21, 40],
-        })
+        };
+        rollout.write(learner.backend(), &transitions);
+        let (last, finals) = (normals(41, ENVS * inputs, 1.0), normals(42, 2 * inputs, 1.0));
+        learner.bootstrap(&mut rollout, &last, &finals, &[21, 40])?;
+        rollout.estimate(learner.backend(), &[0.97], &[0.9]);
+        Ok(rollout)
     }
 }

@@ -3,11 +3,10 @@
 
 mod common;
 
-use common::{normals, spec};
+use common::{Rows, loss_params, normals, outputs, spec};
 use striatum_agent::{FusedNetwork, Network};
 use striatum_kernels::{
-    Activation, Backend, Cpu, HeadLayout, LOSS_METRICS, LossArgs, LossParams, MlpSpec, Objective, OptimizerArgs,
-    OptimizerParams, PATHWAY_SCALE, Policy, net_logits,
+    Activation, Backend, Cpu, MlpSpec, OptimizerArgs, OptimizerParams, PATHWAY_SCALE, Policy, net_logits,
 };
 
 const ROWS: usize = 64;
@@ -30,15 +29,14 @@ impl Agent {
 
     /// Net logits of the batch, after which one PPO step is taken on it.
     fn step(&mut self, step: usize) -> Vec<f32> {
-        let backend = Cpu::with_threads(1);
         let head = self.spec.head.clone();
         let observations = normals(20, ROWS * self.spec.inputs, 1.0);
-        let mut outputs = vec![0.0; ROWS * head.width()];
-        self.network.load(&backend, &self.weights).unwrap();
-        self.network.forward_train(&backend, &observations, ROWS, false, &mut outputs).unwrap();
-        let d_outputs = d_outputs(&backend, &head, &outputs);
-        let mut gradients = vec![0.0; self.weights.len()];
-        self.network.backward(&backend, &d_outputs, None, &mut gradients).unwrap();
+        let mut rows = Rows::new(&head, ROWS);
+        rows.actions = (0..ROWS).map(|i| (i % 3) as f32).collect();
+        rows.log_probs.fill(-(3.0_f32.ln()));
+        let network = &mut *self.network;
+        let (mut gradients, _) = rows.differentiate(network, &self.spec, loss_params(), &self.weights, &observations);
+        let outputs = outputs(network, &observations, ROWS);
         clip(&mut gradients);
         for param in self.spec.params() {
             let is_pathway = param.name.starts_with("direct") || param.name.starts_with("indirect");
@@ -71,49 +69,12 @@ impl Agent {
             first_moment,
             second_moment,
             grad_norm: &mut vec![0.0],
+            grad_norm_at: 0,
         });
         self.weights[part.clone()].copy_from_slice(&parts[0]);
         self.first_moment[part.clone()].copy_from_slice(&parts[1]);
         self.second_moment[part].copy_from_slice(&parts[2]);
     }
-}
-
-/// The loss's gradient for actions, advantages and returns that are the same for every agent.
-fn d_outputs(backend: &Cpu, head: &HeadLayout, outputs: &[f32]) -> Vec<f32> {
-    let actions: Vec<f32> = (0..ROWS).map(|i| (i % 3) as f32).collect();
-    let (ones, zeros) = (vec![1.0; ROWS], vec![0.0; ROWS]);
-    let mut d_outputs = vec![0.0; outputs.len()];
-    backend.actor_critic_loss(LossArgs {
-        layout: head,
-        agents: 1,
-        rows: ROWS,
-        params: &[LossParams {
-            objective: Objective::Clipped as u32,
-            clip: 0.2,
-            value_clip: 0.0,
-            value_coef: 0.5,
-            entropy_coef: 0.01,
-            kappa: 0.0,
-            sum_decay: 0.0,
-            padding: 0.0,
-        }],
-        outputs: &outputs.to_vec(),
-        log_std: &vec![],
-        actions: &actions,
-        log_probs: &vec![-(3.0_f32.ln()); ROWS],
-        advantages: &normals(21, ROWS, 1.0),
-        returns: &normals(22, ROWS, 1.0),
-        values: &zeros,
-        mask: &ones,
-        tone: &zeros,
-        inverse_temperature: &ones,
-        moments: &vec![ROWS as f32, 0.0, 1.0, 0.0],
-        d_outputs: &mut d_outputs,
-        d_trunk: None,
-        d_log_std: &mut vec![],
-        metrics: &mut vec![0.0; LOSS_METRICS],
-    });
-    d_outputs
 }
 
 fn clip(gradients: &mut [f32]) {
@@ -166,7 +127,7 @@ fn largest_difference(make: impl Fn(&MlpSpec) -> Box<dyn Network<Cpu>>) -> f32 {
 
 #[test]
 fn neutral_pathways_learn_as_a_single_one_in_the_fused_engine() {
-    let difference = largest_difference(|spec| Box::new(FusedNetwork::new(spec, 1)));
+    let difference = largest_difference(|spec| Box::new(FusedNetwork::new(spec, 1, &Cpu::with_threads(1))));
     assert!(difference < 1e-4, "net logits differ by {difference}");
 }
 

@@ -4,10 +4,11 @@
 mod common;
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
-use common::{normals, relative_error};
+use common::{Rows, loss_params, normals, relative_error};
 use striatum_agent::burn_engine::cpu_device;
 use striatum_kernels::{
-    Backend, Cpu, HeadLayout, LOSS_METRICS, LossArgs, LossParams, Noise, Objective, PATHWAY_SCALE, Policy, policy_head,
+    Backend, Cpu, HeadLayout, LOSS_METRICS, LogStd, LossArgs, LossParams, Noise, Objective, PATHWAY_SCALE, Policy,
+    PolicyHead,
 };
 
 const ROWS: usize = 37;
@@ -38,7 +39,9 @@ impl Batch {
         let mut log_probs = vec![0.0; ROWS];
         let noise = Noise::Counted { seed: 9, step: 0, first_lane: 0 };
         let (tones, betas) = ([tone; ROWS], [beta; ROWS]);
-        policy_head(&layout, ROWS, &old, &log_std, &tones, &betas, noise, &mut actions, &mut log_probs);
+        let mut head = PolicyHead::new(&layout);
+        head.load(&log_std);
+        head.act(&old, [&tones, &betas], noise, &mut actions, &mut log_probs);
         let outputs = old.iter().zip(normals(7, ROWS * width, 0.3)).map(|(x, z)| x + z).collect();
         let (advantages, returns) = (normals(8, ROWS, 1.0), normals(10, ROWS, 1.0));
         Self { layout, outputs, log_std, actions, log_probs, advantages, returns, tone, beta }
@@ -47,40 +50,36 @@ impl Batch {
     /// Gradients with respect to the outputs and `log_std` by the kernel.
     fn kernel(&self, objective: Objective) -> (Vec<f32>, Vec<f32>) {
         let backend = Cpu::with_threads(1);
-        let mask = vec![1.0; ROWS];
-        let mut moments = backend.zeros(4);
-        backend.advantage_moments(1, false, &self.advantages, &mask, &mut moments);
+        let rows = Rows {
+            actions: self.actions.clone(),
+            log_probs: self.log_probs.clone(),
+            advantages: self.advantages.clone(),
+            returns: self.returns.clone(),
+            tone: vec![self.tone; ROWS],
+            inverse_temperature: vec![self.beta; ROWS],
+            ..Rows::new(&self.layout, ROWS)
+        };
         let mut d_outputs = backend.zeros(self.outputs.len());
         let mut d_log_std = backend.zeros(self.log_std.len());
         backend.actor_critic_loss(LossArgs {
             layout: &self.layout,
-            agents: 1,
-            rows: ROWS,
             params: &[LossParams {
                 objective: objective as u32,
                 clip: CLIP,
-                value_clip: 0.0,
                 value_coef: VALUE_COEF,
                 entropy_coef: ENTROPY_COEF,
-                kappa: 0.0,
-                sum_decay: 0.0,
-                padding: 0.0,
+                ..loss_params()
             }],
+            batch: rows.minibatch(),
+            moments: &rows.moments(),
             outputs: &self.outputs,
-            log_std: &self.log_std,
-            actions: &self.actions,
-            log_probs: &self.log_probs,
-            advantages: &self.advantages,
-            returns: &self.returns,
-            values: &vec![0.0; ROWS],
-            mask: &mask,
-            tone: &vec![self.tone; ROWS],
-            inverse_temperature: &vec![self.beta; ROWS],
-            moments: &moments,
+            log_std: LogStd { stride: self.log_std.len(), at: 0 },
+            weights: &self.log_std,
             d_outputs: &mut d_outputs,
             d_trunk: None,
-            d_log_std: &mut d_log_std,
+            gradients: &mut d_log_std,
             metrics: &mut backend.zeros(LOSS_METRICS),
+            metrics_at: 0,
         });
         (d_outputs, d_log_std)
     }

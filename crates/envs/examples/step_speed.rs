@@ -28,7 +28,7 @@ fn time(batch: &mut dyn VecEnv) -> Result<f64, EnvError> {
     let (n, width) = (batch.num_envs(), batch.observation_space().width());
     let (mut observations, mut final_observations) = (vec![0.0; n * width], vec![0.0; n * width]);
     let (mut rewards, mut terminated, mut truncated) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-    batch.reset(0, &mut observations)?;
+    batch.reset(0, 0, &mut observations)?;
     let actions: Vec<Vec<f32>> = (0..7).map(|t| (0..n).map(|i| ((i * 31 + t * 17) % 5 % 2) as f32).collect()).collect();
     let steps = (200_000 / n).clamp(20, 5_000);
     let mut shortest = f64::INFINITY;

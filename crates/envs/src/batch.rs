@@ -27,6 +27,7 @@ pub struct Batch<E> {
     observation_space: Space,
     action_space: Space,
     solved_at: Option<f32>,
+    builtin: Option<&'static str>,
     split: Split,
 }
 
@@ -43,6 +44,8 @@ struct Slot<E> {
 #[derive(Clone, Copy, Debug)]
 struct Rule {
     seed: u64,
+    /// The number of the first environment.
+    first: u32,
     observation_width: usize,
     action_width: usize,
     time_limit: Option<u32>,
@@ -70,14 +73,15 @@ impl<E: Env> Batch<E> {
         let (observation_space, action_space) = (env.observation_space(), env.action_space());
         let rule = Rule {
             seed: 0,
+            first: 0,
             observation_width: observation_space.width(),
             action_width: action_space.width(),
             time_limit: env.time_limit(),
         };
         let solved_at = env.solved_at();
         let split = Split::Timing { steps: 0, shortest: Duration::MAX };
-        let mut batch = Self { slots, rule, observation_space, action_space, solved_at, split };
-        batch.reset(0, &mut vec![0.0; num_envs * rule.observation_width])?;
+        let mut batch = Self { slots, rule, observation_space, action_space, solved_at, builtin: None, split };
+        batch.reset(0, 0, &mut vec![0.0; num_envs * rule.observation_width])?;
         Ok(batch)
     }
 
@@ -86,6 +90,13 @@ impl<E: Env> Batch<E> {
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.split = Split::Threads(threads.clamp(1, self.slots.len()));
+        self
+    }
+
+    /// Calls it a batch of a built-in task.
+    #[must_use]
+    pub(crate) fn named(mut self, name: &'static str) -> Self {
+        self.builtin = Some(name);
         self
     }
 
@@ -225,13 +236,17 @@ impl<E: Env> VecEnv for Batch<E> {
         self.solved_at
     }
 
-    fn reset(&mut self, seed: u64, observations: &mut [f32]) -> Result<(), EnvError> {
+    fn builtin(&self) -> Option<&'static str> {
+        self.builtin
+    }
+
+    fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {
         let width = self.rule.observation_width;
         self.check_rows(&[("observations", observations.len(), width)]);
-        self.rule.seed = seed;
+        (self.rule.seed, self.rule.first) = (seed, first);
         for (i, slot) in self.slots.iter_mut().enumerate() {
             (slot.episode, slot.total_steps) = (0, 0);
-            slot.start(i, &self.rule, &mut observations[i * width..(i + 1) * width])?;
+            slot.start(first as usize + i, &self.rule, &mut observations[i * width..(i + 1) * width])?;
         }
         Ok(())
     }
@@ -246,10 +261,10 @@ impl<E: Env> VecEnv for Batch<E> {
             ("truncated", out.truncated.len(), 1),
         ]);
         if let Split::Threads(threads) = self.split {
-            return step_forked(&mut self.slots, 0, &self.rule, actions, out, threads);
+            return step_forked(&mut self.slots, self.rule.first as usize, &self.rule, actions, out, threads);
         }
         let start = Instant::now();
-        let result = step_range(&mut self.slots, 0, &self.rule, actions, out);
+        let result = step_range(&mut self.slots, self.rule.first as usize, &self.rule, actions, out);
         self.split.time(start.elapsed(), self.slots.len());
         result
     }
@@ -258,6 +273,7 @@ impl<E: Env> VecEnv for Batch<E> {
         let states: Vec<f64> = self.slots.iter().flat_map(|slot| slot.env.state()).collect();
         Snapshot {
             seed: self.rule.seed,
+            first: self.rule.first,
             state_width: states.len() / self.slots.len(),
             states,
             episodes: self.slots.iter().map(|slot| slot.episode).collect(),
@@ -277,14 +293,14 @@ impl<E: Env> VecEnv for Batch<E> {
                 snapshot.states.len(),
             )));
         }
-        self.rule.seed = snapshot.seed;
+        (self.rule.seed, self.rule.first) = (snapshot.seed, snapshot.first);
         for (i, slot) in self.slots.iter_mut().enumerate() {
             let observation = &mut observations[i * width..(i + 1) * width];
             slot.env.set_state(&snapshot.states[i * state_width..(i + 1) * state_width], observation)?;
             slot.episode = snapshot.episodes[i];
             slot.steps = snapshot.steps[i];
             slot.total_steps = snapshot.total_steps[i];
-            slot.check("observation", i, observation)?;
+            slot.check("observation", self.rule.first as usize + i, observation)?;
         }
         Ok(())
     }

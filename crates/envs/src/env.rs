@@ -141,11 +141,17 @@ pub trait VecEnv: Send {
     /// The mean return of 100 episodes from which the task counts as solved, if one is agreed upon.
     fn solved_at(&self) -> Option<f32>;
 
-    /// Starts an episode in every environment; writes `[N, observation width]`.
+    /// The name of the built-in task that this is a batch of, if it is one: an engine may then step it by itself.
+    fn builtin(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Starts an episode in every environment; writes `[N, observation width]`. The batch holds the environments `first` and on of the
+    /// seed: several batches can so be one.
     ///
     /// # Errors
     /// If an environment gives a number that is not finite.
-    fn reset(&mut self, seed: u64, observations: &mut [f32]) -> Result<(), EnvError>;
+    fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError>;
 
     /// Steps every environment with `actions`, `[N, action width]`.
     ///
@@ -180,8 +186,12 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
         (**self).solved_at()
     }
 
-    fn reset(&mut self, seed: u64, observations: &mut [f32]) -> Result<(), EnvError> {
-        (**self).reset(seed, observations)
+    fn builtin(&self) -> Option<&'static str> {
+        (**self).builtin()
+    }
+
+    fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {
+        (**self).reset(seed, first, observations)
     }
 
     fn step(&mut self, actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
@@ -198,10 +208,12 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
 }
 
 /// The state of a batch of environments.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// The seed given to [`VecEnv::reset`].
     pub seed: u64,
+    /// The first environment given to it.
+    pub first: u32,
     /// Length of a row of `states`.
     pub state_width: usize,
     /// `[N, state_width]`.

@@ -8,7 +8,7 @@
 //! let mut batch = make("CartPole-v1", 2)?;
 //! let (mut observations, mut final_observations) = ([0.0; 8], [0.0; 8]);
 //! let (mut rewards, mut terminated, mut truncated) = ([0.0; 2], [0.0; 2], [0.0; 2]);
-//! batch.reset(7, &mut observations)?;
+//! batch.reset(7, 0, &mut observations)?;
 //! let out = StepBuffers {
 //!     observations: &mut observations,
 //!     rewards: &mut rewards,

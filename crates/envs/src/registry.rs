@@ -26,7 +26,7 @@ struct Entry {
     name: &'static str,
     description: &'static str,
     one: fn() -> Box<dyn Env>,
-    batch: fn(usize) -> Result<Box<dyn VecEnv>, EnvError>,
+    batch: fn(&'static str, usize) -> Result<Box<dyn VecEnv>, EnvError>,
 }
 
 /// The one list of tasks.
@@ -46,7 +46,7 @@ const fn entry<E: Env + Default + 'static>(name: &'static str, description: &'st
         name,
         description,
         one: || Box::new(E::default()),
-        batch: |num_envs| Ok(Box::new(Batch::new(num_envs, E::default)?)),
+        batch: |name, num_envs| Ok(Box::new(Batch::new(num_envs, E::default)?.named(name))),
     }
 }
 
@@ -76,7 +76,8 @@ pub fn tasks() -> &'static [TaskInfo] {
 /// [`EnvError::UnknownTask`] with the nearest name if there is no such task; [`EnvError::NoEnvironments`] if `num_envs` is
 /// 0.
 pub fn make(name: &str, num_envs: usize) -> Result<Box<dyn VecEnv>, EnvError> {
-    (find(name)?.batch)(num_envs)
+    let entry = find(name)?;
+    (entry.batch)(entry.name, num_envs)
 }
 
 /// One environment of the built-in task `name`.

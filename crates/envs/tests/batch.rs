@@ -215,12 +215,12 @@ fn seeds_environments_and_episodes_differ() {
     let mut first = run.observations.clone();
     run.step(&[0.0, 0.0]).unwrap();
     first.extend(&run.observations);
-    run.batch.reset(2, &mut run.observations).unwrap();
+    run.batch.reset(2, 0, &mut run.observations).unwrap();
     first.extend(&run.observations);
     for (i, a) in first.iter().enumerate() {
         assert!(first[..i].iter().all(|b| a != b), "first observations {first:?} repeat");
     }
-    run.batch.reset(1, &mut run.observations).unwrap();
+    run.batch.reset(1, 0, &mut run.observations).unwrap();
     assert_eq!(run.observations, first[..2], "the same seed starts the same episodes");
 }
 

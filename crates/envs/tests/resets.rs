@@ -20,7 +20,7 @@ fn first_states_are_uniform_and_independent() {
     for task in tasks() {
         let ranges = uniform_ranges(task.name);
         let mut batch = make(task.name, N).unwrap();
-        batch.reset(11, &mut vec![0.0; N * task.observation_space.width()]).unwrap();
+        batch.reset(11, 0, &mut vec![0.0; N * task.observation_space.width()]).unwrap();
         let snapshot = batch.snapshot();
         assert_eq!(snapshot.state_width, ranges.len());
         // Each number scaled to 0..1, or 0 where it is constant.

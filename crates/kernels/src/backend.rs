@@ -3,7 +3,7 @@
 //!
 //! Every array has a leading agent index A: many agents are one launch. `f32` flags are 0.0 or 1.0.
 
-use crate::{HeadLayout, KernelError};
+use crate::{HeadLayout, KernelError, RolloutStatsArgs};
 use bytemuck::{Pod, Zeroable};
 
 /// The shape of a rollout: A agents, K value heads, T steps, N environments an agent.
@@ -128,54 +128,167 @@ pub struct LossMetrics {
 /// How many numbers [`LossMetrics`] has.
 pub const LOSS_METRICS: usize = size_of::<LossMetrics>() / size_of::<f32>();
 
-/// Arguments of [`Backend::actor_critic_loss`]: R rows an agent.
+/// Which R rows of a rollout's S make up a minibatch.
 #[derive(Debug)]
-pub struct LossArgs<'a, B> {
-    /// What an output row means; W is its width.
-    pub layout: &'a HeadLayout,
+pub struct Selection<'a, I> {
+    /// Row numbers below S, `[A, stride]`.
+    pub rows: &'a I,
+    /// Row numbers an agent has in `rows`.
+    pub stride: usize,
+    /// The first of the R row numbers.
+    pub first: usize,
+}
+
+// Derived ones would ask the same of `I`.
+impl<I> Clone for Selection<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Selection<'_, I> {}
+
+/// R rows an agent of rollouts of S rows.
+#[derive(Debug)]
+pub struct Minibatch<'a, B, I> {
     /// A.
     pub agents: usize,
     /// R.
     pub rows: usize,
+    /// S.
+    pub source_rows: usize,
+    /// K.
+    pub heads: usize,
+    /// Which rows.
+    pub selection: Selection<'a, I>,
+    /// Stored actions (`u` where squashed), `[A, S, action width]`.
+    pub actions: &'a B,
+    /// `log pi_old(a|s)`, `[A, S]`.
+    pub log_probs: &'a B,
+    /// Raw advantages, `[A, K, S]`; the actor learns from those of the first head.
+    pub advantages: &'a B,
+    /// Value targets, `[A, K, S]`.
+    pub returns: &'a B,
+    /// Values at the time of acting, `[A, K, value_rows]`, of which the first S count.
+    pub values: &'a B,
+    /// At least S.
+    pub value_rows: usize,
+    /// 1.0 where a row counts, `[A, S]`.
+    pub mask: &'a B,
+    /// Dopamine tone rho at the time of acting, `[A, S]`.
+    pub tone: &'a B,
+    /// Inverse temperature beta at the time of acting, `[A, S]`.
+    pub inverse_temperature: &'a B,
+}
+
+impl<B, I> Clone for Minibatch<'_, B, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B, I> Copy for Minibatch<'_, B, I> {}
+
+impl<B, I> Minibatch<'_, B, I> {
+    pub(crate) fn assert_lengths(&self, action_width: usize, len: impl Fn(&B) -> usize, indices: impl Fn(&I) -> usize) {
+        let sources = self.agents * self.source_rows;
+        let a_row = [self.log_probs, self.mask, self.tone, self.inverse_temperature];
+        let Selection { rows: chosen, stride, first } = self.selection;
+        let long_enough = first + self.rows <= stride
+            && indices(chosen) >= self.agents * stride
+            && self.value_rows >= self.source_rows
+            && len(self.actions) >= sources * action_width
+            && a_row.into_iter().all(|buffer| len(buffer) >= sources)
+            && [self.advantages, self.returns].into_iter().all(|buffer| len(buffer) >= sources * self.heads)
+            && len(self.values) >= self.agents * self.heads * self.value_rows;
+        assert!(long_enough, "a minibatch of {} x {} rows has too short a buffer", self.agents, self.rows);
+    }
+}
+
+impl<'a, B> Minibatch<'a, B, Vec<u32>> {
+    /// Which rows of its rollout an agent's are.
+    pub(crate) fn chosen(&self, agent: usize) -> &'a [u32] {
+        let Selection { rows, stride, first } = self.selection;
+        &rows[agent * stride + first..][..self.rows]
+    }
+}
+
+/// Arguments of [`Backend::actor_critic_loss`]: R rows an agent.
+#[derive(Debug)]
+pub struct LossArgs<'a, B, I> {
+    /// What an output row means; W is its width.
+    pub layout: &'a HeadLayout,
     /// `[A]`.
     pub params: &'a [LossParams],
-    /// The network's outputs, `[A, R, W]`.
-    pub outputs: &'a B,
-    /// `[A, log_std_len]`; empty for a categorical policy.
-    pub log_std: &'a B,
-    /// Stored actions (`u` where squashed), `[A, R, action width]`.
-    pub actions: &'a B,
-    /// `log pi_old(a|s)`, `[A, R]`.
-    pub log_probs: &'a B,
-    /// Raw advantages, `[A, R]`.
-    pub advantages: &'a B,
-    /// Value targets, `[A, R, K]`.
-    pub returns: &'a B,
-    /// Values at the time of acting, `[A, R, K]`.
-    pub values: &'a B,
-    /// 1.0 where a row counts, `[A, R]`.
-    pub mask: &'a B,
-    /// Dopamine tone rho at the time of acting, `[A, R]`.
-    pub tone: &'a B,
-    /// Inverse temperature beta at the time of acting, `[A, R]`.
-    pub inverse_temperature: &'a B,
+    /// The rows, and what was stored with them.
+    pub batch: Minibatch<'a, B, I>,
     /// From [`Backend::advantage_moments`], `[A, 4]`.
     pub moments: &'a B,
+    /// The network's outputs, `[A, R, W]`.
+    pub outputs: &'a B,
+    /// Where `log_std` lies.
+    pub log_std: LogStd,
+    /// Parameters, `[A, log_std.stride]`.
+    pub weights: &'a B,
     /// Output: the loss's gradient with respect to the outputs, `[A, R, W]` (0 in masked rows and feature columns).
     pub d_outputs: &'a mut B,
     /// Output: the same with kappa = 0, which is what the layers below the heads learn from, `[A, R, W]`.
     pub d_trunk: Option<&'a mut B>,
-    /// Output: the gradient with respect to `log_std`, `[A, log_std_len]`.
-    pub d_log_std: &'a mut B,
-    /// Output: [`LossMetrics`], `[A, LOSS_METRICS]`.
+    /// Output: the gradient with respect to `log_std` at its place in `[A, log_std.stride]`; the rest is left alone.
+    pub gradients: &'a mut B,
+    /// Output: [`LossMetrics`], `[A, LOSS_METRICS]` from `metrics_at` on.
     pub metrics: &'a mut B,
+    /// Where in `metrics` they are written.
+    pub metrics_at: usize,
+}
+
+/// What a network needs to differentiate the loss of a minibatch.
+#[derive(Debug)]
+pub struct PassArgs<'a, B, I> {
+    /// What an output row means.
+    pub layout: &'a HeadLayout,
+    /// `[A]`.
+    pub params: &'a [LossParams],
+    /// The rows, and what was stored with them.
+    pub batch: Minibatch<'a, B, I>,
+    /// Observations as the network sees them, `[A, S, inputs]`.
+    pub observations: &'a B,
+    /// From [`Backend::advantage_moments`], `[A, 4]`.
+    pub moments: &'a B,
+    /// Where `log_std` lies.
+    pub log_std: LogStd,
+    /// Parameters, `[A, P]`: those that the network has loaded.
+    pub weights: &'a B,
+    /// Output: the loss's gradient with respect to the parameters, `[A, P]`.
+    pub gradients: &'a mut B,
+    /// Output: [`LossMetrics`], `[A, LOSS_METRICS]` from `metrics_at` on.
+    pub metrics: &'a mut B,
+    /// Where in `metrics` they are written.
+    pub metrics_at: usize,
+}
+
+impl<B, I> PassArgs<'_, B, I> {
+    /// Whether some agent's heads learn from another gradient than what is below them.
+    pub fn is_asymmetric(&self) -> bool {
+        self.layout.dual && self.params.iter().any(|params| params.kappa != 0.0)
+    }
+}
+
+/// Where the policy's own parameters lie among an agent's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogStd {
+    /// Parameters an agent.
+    pub stride: usize,
+    /// The first one of `log_std`.
+    pub at: usize,
 }
 
 /// Numbers of an optimiser step, one set an agent. Laid out as `shaders/optimizer.wgsl` reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub struct OptimizerParams {
-    /// 0 is Adam (Kingma & Ba 2015), 1 is RMSProp (Hinton 2012, in PyTorch's form, which Stable-Baselines3 uses).
+    /// 0 is Adam (Kingma & Ba 2015), 1 is RMSProp (Hinton 2012, in PyTorch's form, which Stable-Baselines3 uses), 2 takes no step
+    /// ([`OptimizerParams::REST`]).
     pub kind: u32,
     /// Step size.
     pub learning_rate: f32,
@@ -208,8 +321,40 @@ pub struct OptimizerArgs<'a, B> {
     pub first_moment: &'a mut B,
     /// Second moment, `[A, P]`, changed.
     pub second_moment: &'a mut B,
-    /// Output: global norm before clipping, `[A]`.
+    /// Output: global norm before clipping, `[A]` from `grad_norm_at` on.
     pub grad_norm: &'a mut B,
+    /// Where in `grad_norm` they are written.
+    pub grad_norm_at: usize,
+}
+
+impl OptimizerParams {
+    /// The [`kind`](Self::kind) of an agent that changes nothing.
+    pub const REST: u32 = 2;
+}
+
+/// Arguments of [`Backend::take_columns`].
+#[derive(Debug)]
+pub struct TakeColumnsArgs<'a, B, I> {
+    /// A.
+    pub agents: usize,
+    /// R.
+    pub rows: usize,
+    /// `[A, R, width]`.
+    pub source: &'a B,
+    /// W.
+    pub width: usize,
+    /// The first column taken.
+    pub column: usize,
+    /// K, the columns taken.
+    pub columns: usize,
+    /// Where a row goes, `[A, R]`; without it to `at` and on.
+    pub places: Option<&'a I>,
+    /// Added to the place.
+    pub at: usize,
+    /// `[A, K, stride]`.
+    pub out: &'a mut B,
+    /// S.
+    pub stride: usize,
 }
 
 /// Memory and kernels of one device.
@@ -231,14 +376,11 @@ pub trait Backend {
     /// New memory holding `data`.
     fn upload_indices(&self, data: &[u32]) -> Self::Indices;
 
-    /// Overwrites the first `data.len()` numbers.
-    fn write(&self, buffer: &mut Self::Buffer, data: &[f32]);
+    /// Overwrites the numbers from `at` on.
+    fn write(&self, buffer: &mut Self::Buffer, at: usize, data: &[f32]);
 
     /// Overwrites the first `data.len()` numbers.
     fn write_indices(&self, buffer: &mut Self::Indices, data: &[u32]);
-
-    /// Copies `len` numbers on the device, from `from[from_at..]` to `to[to_at..]`.
-    fn copy(&self, from: &Self::Buffer, from_at: usize, to: &mut Self::Buffer, to_at: usize, len: usize);
 
     /// Waits for everything launched and reads the memory back.
     ///
@@ -246,28 +388,49 @@ pub trait Backend {
     /// If the device was lost or ran out of memory.
     fn download(&self, buffer: &Self::Buffer) -> Result<Vec<f32>, KernelError>;
 
+    /// The same for the numbers from `at` on, as many as `out` holds.
+    ///
+    /// # Errors
+    /// As [`download`](Self::download).
+    fn read(&self, buffer: &Self::Buffer, at: usize, out: &mut [f32]) -> Result<(), KernelError>;
+
     /// `delta_t = r_t + gamma (1 - terminated_t) V(s'_t) - V(s_t)`, where `s'_t` is the final observation of a truncated episode.
     fn td_error(&self, args: TdErrorArgs<'_, Self::Buffer>);
 
     /// Generalised advantage estimation (Schulman et al. 2016): `A_t = delta_t + gamma lambda (1 - terminated_t) (1 - truncated_t) A_{t+1}`.
     fn gae(&self, args: GaeArgs<'_, Self::Buffer>);
 
-    /// `out[a, i, :] = source[a, rows[a, i], :]` with `rows` `[A, R]`, `source` `[A, S, width]`, `out` `[A, R, width]`.
-    fn gather(&self, agents: usize, width: usize, source: &Self::Buffer, rows: &Self::Indices, out: &mut Self::Buffer);
-
-    /// `[A, 4]`: number of rows that count, mean, and `1 / (std + 1e-8)` (unbiased) of the advantages `[A, R]` where `mask` is set; then
-    /// 0. Without `normalize` mean is 0 and the scale 1.
-    fn advantage_moments(
+    /// `out[a, i, :] = source[a, chosen[a, i], :]`, with `source` `[A, S, width]` and `out` `[A, R, width]` for R `rows`.
+    fn gather(
         &self,
         agents: usize,
+        width: usize,
+        source: &Self::Buffer,
+        selection: Selection<'_, Self::Indices>,
+        rows: usize,
+        out: &mut Self::Buffer,
+    );
+
+    /// `out[a, i]` is where the keyed permutation of 0..rows takes i; `keys` are `[A]`, `out` is `[A, rows]`.
+    fn shuffle(&self, keys: &[[u32; 2]], rows: usize, out: &mut Self::Indices);
+
+    /// What is reported of a rollout.
+    fn rollout_stats(&self, args: RolloutStatsArgs<'_, Self::Buffer>);
+
+    /// Columns of rows, each to a line of its own: `out[a, k, at + place(r)] = source[a, r, column + k]`.
+    fn take_columns(&self, args: TakeColumnsArgs<'_, Self::Buffer, Self::Indices>);
+
+    /// `[A, 4]`: number of rows that count, mean, and `1 / (std + 1e-8)` (unbiased) of the first head's advantages where the mask is
+    /// set; then 0. Without `normalize` mean is 0 and the scale 1.
+    fn advantage_moments(
+        &self,
+        batch: Minibatch<'_, Self::Buffer, Self::Indices>,
         normalize: bool,
-        advantages: &Self::Buffer,
-        mask: &Self::Buffer,
         out: &mut Self::Buffer,
     );
 
     /// The loss of PPO or A2C, its gradient with respect to the network's outputs, and its metrics.
-    fn actor_critic_loss(&self, args: LossArgs<'_, Self::Buffer>);
+    fn actor_critic_loss(&self, args: LossArgs<'_, Self::Buffer, Self::Indices>);
 
     /// Clips by the global norm, then takes one step of Adam or RMSProp.
     fn optimizer_step(&self, args: OptimizerArgs<'_, Self::Buffer>);

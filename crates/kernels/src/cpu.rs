@@ -1,13 +1,19 @@
 //! The mirrors on the host.
 
-use crate::{Backend, GaeArgs, KernelError, LossArgs, OptimizerArgs, TdErrorArgs};
+use crate::pool::Pool;
+use crate::{
+    Backend, GaeArgs, KernelError, LossArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection, TakeColumnsArgs,
+    TdErrorArgs,
+};
+use std::fmt;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
-/// The host: memory is a `Vec`, a launch runs at once.
-#[derive(Clone, Debug)]
+/// The host: memory is a `Vec`, a launch runs at once. Clones share their threads.
+#[derive(Clone)]
 pub struct Cpu {
-    threads: usize,
+    pool: Arc<Pool>,
 }
 
 impl Cpu {
@@ -18,12 +24,27 @@ impl Cpu {
 
     /// A backend that uses at most this many threads (at least one). Results do not depend on it.
     pub fn with_threads(threads: usize) -> Self {
-        Self { threads: threads.max(1) }
+        Self { pool: Arc::new(Pool::new(threads)) }
     }
 
     /// The most threads that a kernel uses.
     pub fn threads(&self) -> usize {
-        self.threads
+        self.pool.threads()
+    }
+
+    /// Does `work` once with every number below `items`, on all threads; not to be called from within `work`.
+    pub fn each(&self, items: usize, work: &(dyn Fn(usize) + Sync)) {
+        self.pool.split(items, true, &|_, item| work(item));
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+}
+
+impl fmt::Debug for Cpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cpu").field("threads", &self.threads()).finish()
     }
 }
 
@@ -49,50 +70,64 @@ impl Backend for Cpu {
         data.to_vec()
     }
 
-    fn write(&self, buffer: &mut Vec<f32>, data: &[f32]) {
-        buffer[..data.len()].copy_from_slice(data);
+    fn write(&self, buffer: &mut Vec<f32>, at: usize, data: &[f32]) {
+        buffer[at..at + data.len()].copy_from_slice(data);
     }
 
     fn write_indices(&self, buffer: &mut Vec<u32>, data: &[u32]) {
         buffer[..data.len()].copy_from_slice(data);
     }
 
-    fn copy(&self, from: &Vec<f32>, from_at: usize, to: &mut Vec<f32>, to_at: usize, len: usize) {
-        to[to_at..to_at + len].copy_from_slice(&from[from_at..from_at + len]);
-    }
-
     fn download(&self, buffer: &Vec<f32>) -> Result<Vec<f32>, KernelError> {
         Ok(buffer.clone())
     }
 
+    fn read(&self, buffer: &Vec<f32>, at: usize, out: &mut [f32]) -> Result<(), KernelError> {
+        out.copy_from_slice(&buffer[at..at + out.len()]);
+        Ok(())
+    }
+
     fn td_error(&self, args: TdErrorArgs<'_, Vec<f32>>) {
-        crate::td_error::mirror(self.threads, args);
+        crate::td_error::mirror(&self.pool, args);
     }
 
     fn gae(&self, args: GaeArgs<'_, Vec<f32>>) {
-        crate::gae::mirror(self.threads, args);
+        crate::gae::mirror(&self.pool, args);
     }
 
-    fn gather(&self, agents: usize, width: usize, source: &Vec<f32>, rows: &Vec<u32>, out: &mut Vec<f32>) {
-        crate::gather::mirror(agents, width, source, rows, out);
-    }
-
-    fn advantage_moments(
+    fn gather(
         &self,
         agents: usize,
-        normalize: bool,
-        advantages: &Vec<f32>,
-        mask: &Vec<f32>,
+        width: usize,
+        source: &Vec<f32>,
+        selection: Selection<'_, Vec<u32>>,
+        rows: usize,
         out: &mut Vec<f32>,
     ) {
-        crate::advantage_moments::mirror(agents, normalize, advantages, mask, out);
+        crate::gather::mirror(agents, width, source, selection, rows, out);
     }
 
-    fn actor_critic_loss(&self, args: LossArgs<'_, Vec<f32>>) {
+    fn shuffle(&self, keys: &[[u32; 2]], rows: usize, out: &mut Vec<u32>) {
+        crate::shuffle(keys, rows, out);
+    }
+
+    fn rollout_stats(&self, args: RolloutStatsArgs<'_, Vec<f32>>) {
+        crate::rollout_stats(args);
+    }
+
+    fn take_columns(&self, args: TakeColumnsArgs<'_, Vec<f32>, Vec<u32>>) {
+        crate::take_columns::mirror(args);
+    }
+
+    fn advantage_moments(&self, batch: Minibatch<'_, Vec<f32>, Vec<u32>>, normalize: bool, out: &mut Vec<f32>) {
+        crate::advantage_moments::mirror(&batch, normalize, out);
+    }
+
+    fn actor_critic_loss(&self, args: LossArgs<'_, Vec<f32>, Vec<u32>>) {
         crate::actor_critic_loss::mirror(args);
     }
 
     fn optimizer_step(&self, args: OptimizerArgs<'_, Vec<f32>>) {
-        crate::optimizer::mirror(args);
+        crate::optimizer::mirror(&self.pool, args);
     }
 }

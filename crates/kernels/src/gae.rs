@@ -1,15 +1,15 @@
 //! The mirror of `shaders/gae.wgsl` and `shaders/gae_scan.wgsl`.
 
+use crate::GaeArgs;
 use crate::lanes::{LANES, select};
-use crate::{GaeArgs, RolloutShape};
+use crate::pool::{Parts, Pool};
 use std::ops::Range;
-use std::thread;
 
-/// Columns walked back through time together: the running advantages stay in the second-level cache.
-const COLUMNS: usize = 16_384;
+/// Columns walked back through time together: the running advantages stay in the first-level cache.
+const COLUMNS: usize = 2048;
 
-/// Below this many numbers a thread costs more than it saves.
-const NUMBERS_A_THREAD: usize = 1 << 20;
+/// Numbers from which other threads are worth waking.
+const PARALLEL: usize = 1 << 15;
 
 impl<B> GaeArgs<'_, B> {
     pub(crate) fn assert_lengths(&self, len: impl Fn(&B) -> usize) {
@@ -39,27 +39,17 @@ struct Sequence<'a> {
     values: &'a [f32],
 }
 
-/// Rows of advantages and returns, first step first, cut to the same columns.
-type Rows<'a> = Vec<(&'a mut [f32], &'a mut [f32])>;
-
 impl Sequence<'_> {
-    /// Walks `columns` (at most [`COLUMNS`]) back through time.
-    fn walk(&self, columns: Range<usize>, rows: Rows<'_>) {
-        let mut running = vec![0.0; columns.len()];
-        for (t, (advantages, returns)) in rows.into_iter().enumerate().rev() {
-            let row = t * self.envs + columns.start..t * self.envs + columns.end;
-            step(
-                self.decay,
-                [
-                    &self.deltas[row.clone()],
-                    &self.terminated[row.clone()],
-                    &self.truncated[row.clone()],
-                    &self.values[row],
-                ],
-                &mut running,
-                advantages,
-                returns,
-            );
+    /// Walks `columns` (at most [`COLUMNS`]) back through time, step after step from `steps - 1` to 0; `row` gives the places of a
+    /// step's advantages and returns.
+    fn walk<'o>(&self, columns: Range<usize>, steps: usize, row: impl Fn(usize) -> (&'o mut [f32], &'o mut [f32])) {
+        let mut running = [0.0; COLUMNS];
+        let running = &mut running[..columns.len()];
+        for t in (0..steps).rev() {
+            let at = t * self.envs + columns.start..t * self.envs + columns.end;
+            let inputs = [self.deltas, self.terminated, self.truncated, self.values].map(|slice| &slice[at.clone()]);
+            let (advantages, returns) = row(t);
+            step(self.decay, inputs, running, advantages, returns);
         }
     }
 }
@@ -93,19 +83,15 @@ fn advance<const L: usize>(decay: f32, inputs: [&[f32; L]; 4], later: &[f32; L])
     (advantages, returns)
 }
 
-pub(crate) fn mirror(threads: usize, args: GaeArgs<'_, Vec<f32>>) {
+pub(crate) fn mirror(pool: &Pool, args: GaeArgs<'_, Vec<f32>>) {
     args.assert_lengths(Vec::len);
     let shape = args.shape;
     let len = shape.steps * shape.envs;
-    if len == 0 {
-        return;
-    }
-    let sequences = shape.agents * shape.heads;
-    let threads = threads.min((sequences * len).div_ceil(NUMBERS_A_THREAD));
-    let mut work: Vec<Vec<(Sequence<'_>, Range<usize>, Rows<'_>)>> = (0..threads).map(|_| Vec::new()).collect();
-    let outputs = args.advantages.chunks_exact_mut(len).zip(args.returns.chunks_exact_mut(len)).take(sequences);
-    let mut dealt = 0;
-    for (index, (advantages, returns)) in outputs.enumerate() {
+    let blocks = shape.envs.div_ceil(COLUMNS);
+    let items = shape.agents * shape.heads * blocks;
+    let (advantages, returns) = (Parts::new(args.advantages), Parts::new(args.returns));
+    pool.split(items, items * shape.steps * COLUMNS.min(shape.envs) >= PARALLEL, &|_, item| {
+        let (index, block) = (item / blocks, item % blocks);
         let agent = index / shape.heads * len;
         let sequence = Sequence {
             envs: shape.envs,
@@ -115,31 +101,14 @@ pub(crate) fn mirror(threads: usize, args: GaeArgs<'_, Vec<f32>>) {
             truncated: &args.truncated[agent..agent + len],
             values: &args.values[index * (len + shape.envs)..][..len],
         };
-        for (columns, rows) in blocks(shape, advantages, returns) {
-            work[dealt % threads].push((sequence, columns, rows));
-            dealt += 1;
-        }
-    }
-    thread::scope(|scope| {
-        let mut work = work.into_iter();
-        let own = work.next();
-        for list in work {
-            scope.spawn(move || list.into_iter().for_each(|(sequence, columns, rows)| sequence.walk(columns, rows)));
-        }
-        own.into_iter().flatten().for_each(|(sequence, columns, rows)| sequence.walk(columns, rows));
+        let columns = block * COLUMNS..shape.envs.min((block + 1) * COLUMNS);
+        sequence.walk(columns.clone(), shape.steps, |t| {
+            let at = index * len + t * shape.envs;
+            // SAFETY: every item has columns of its own.
+            unsafe {
+                let part = at + columns.start..at + columns.end;
+                (advantages.part(part.clone()), returns.part(part))
+            }
+        });
     });
-}
-
-/// Cuts the outputs `[T, N]` of one agent and head into blocks of columns.
-fn blocks<'a>(shape: RolloutShape, advantages: &'a mut [f32], returns: &'a mut [f32]) -> Vec<(Range<usize>, Rows<'a>)> {
-    let starts = (0..shape.envs).step_by(COLUMNS);
-    let mut blocks: Vec<(Range<usize>, Rows<'a>)> =
-        starts.map(|at| (at..(at + COLUMNS).min(shape.envs), Vec::with_capacity(shape.steps))).collect();
-    for (advantages, returns) in advantages.chunks_exact_mut(shape.envs).zip(returns.chunks_exact_mut(shape.envs)) {
-        let cut = advantages.chunks_mut(COLUMNS).zip(returns.chunks_mut(COLUMNS));
-        for ((_, rows), row) in blocks.iter_mut().zip(cut) {
-            rows.push(row);
-        }
-    }
-    blocks
 }

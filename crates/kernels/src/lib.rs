@@ -1,30 +1,47 @@
 //! Every compute operation of an actor-critic twice: a WGSL shader run through wgpu, and a CPU mirror of the same name.
 
+mod actor_critic;
 mod actor_critic_loss;
 mod advantage_moments;
 mod backend;
+mod column_moments;
 mod cpu;
+mod discounted_returns;
 mod distribution;
+mod episode_window;
 mod error;
 mod gae;
 mod gather;
 mod gpu;
 mod lanes;
 mod mlp;
+mod moments;
 mod optimizer;
 mod policy;
 mod policy_head;
+mod pool;
+mod rollout_stats;
 mod running;
+mod scale_rewards;
+mod shuffle;
+mod take_columns;
 mod td_error;
 
+pub use actor_critic::ActorCriticCpu;
 pub use backend::*;
+pub use column_moments::column_moments;
 pub use cpu::Cpu;
+pub use discounted_returns::{DiscountedReturnsArgs, discounted_returns};
+pub use episode_window::{EPISODE_NUMBERS, EPISODE_WINDOW, EpisodeWindowArgs, episode_window};
 pub use error::KernelError;
 pub use gpu::{
-    AdapterInfo, AdapterKind, Bind, GRID_WGSL, GaeForm, Gpu, GpuBuffer, GpuIndices, PHILOX_WGSL, Shader, WORKGROUP,
-    adapters,
+    ActorCriticGpu, AdapterInfo, AdapterKind, Bind, EnvStates, GRID_WGSL, GaeForm, Gpu, GpuBuffer, GpuIndices, GpuTask,
+    MlpGpu, MlpTiles, PHILOX_WGSL, ResidentEnvs, RolloutArgs, Shader, WORKGROUP, adapters,
 };
-pub use mlp::{Activation, LossRows, MlpCpu, MlpSpec, ParamSpec, SimdLevel, mlp_activate};
+pub use mlp::{Activation, MlpCpu, MlpSpec, ParamSpec, SimdLevel, TilePass, mlp_activate};
 pub use policy::{HeadLayout, LOG_STD_RANGE, PATHWAY_SCALE, Policy};
-pub use policy_head::{Noise, environment_action, net_logits, policy_head, probabilities};
-pub use running::{ReturnScaler, RunningMoments};
+pub use policy_head::{Noise, PolicyHead, environment_action, net_logits, probabilities};
+pub use rollout_stats::{ROLLOUT_STATS, RolloutStatsArgs, rollout_stats};
+pub use running::{ReturnScaler, RunningMoments, Standardizer};
+pub use scale_rewards::scale_rewards;
+pub use shuffle::{Permutation, shuffle};

@@ -1,12 +1,16 @@
 //! The mirror of `shaders/global_norm.wgsl` and `shaders/optimizer.wgsl`.
 
+use crate::pool::{Parts, Pool};
 use crate::{OptimizerArgs, OptimizerParams};
 
 /// Independent partial sums of the norm.
 const LANES: usize = 16;
 
 /// Numbers whose squares are added in single precision before the sum goes on in double.
-const BLOCK: usize = 4096;
+const BLOCK: usize = 2048;
+
+/// Parts that a step is split into, at most.
+const MOST_PARTS: usize = 64;
 
 impl<B> OptimizerArgs<'_, B> {
     /// P. All the buffers must be long enough for it.
@@ -16,7 +20,7 @@ impl<B> OptimizerArgs<'_, B> {
             && [&*self.weights, &*self.first_moment, &*self.second_moment]
                 .into_iter()
                 .all(|buffer| len(buffer) >= total)
-            && len(self.grad_norm) >= self.agents;
+            && len(self.grad_norm) >= self.grad_norm_at + self.agents;
         assert!(long_enough, "optimizer_step: a buffer is too short for {total} gradients");
         total.checked_div(self.agents).unwrap_or(0)
     }
@@ -49,24 +53,22 @@ fn clip_coefficient(norm: f32, max: f32) -> f32 {
     if norm > max { max / norm } else { 1.0 }
 }
 
-/// One agent's slices, each of length P.
-struct Agent<'a> {
+/// A part of one agent's parameters.
+struct Part<'a> {
     gradients: &'a [f32],
     weights: &'a mut [f32],
     first_moment: &'a mut [f32],
     second_moment: &'a mut [f32],
 }
 
-impl Agent<'_> {
-    /// The whole step; the global norm before clipping. Nothing changes if that is not finite.
+impl Part<'_> {
     #[inline(always)]
-    fn step(self, params: &OptimizerParams) -> f32 {
-        let norm = sum_of_squares(self.gradients).sqrt() as f32;
-        if norm.is_finite() {
-            let clip = clip_coefficient(norm, params.max_grad_norm);
-            if params.kind == 0 { self.adam(params, clip) } else { self.rms_prop(params, clip) }
+    fn step(self, params: &OptimizerParams, clip: f32) {
+        match params.kind {
+            0 => self.adam(params, clip),
+            1 => self.rms_prop(params, clip),
+            _ => {}
         }
-        norm
     }
 
     #[inline(always)]
@@ -99,29 +101,58 @@ impl Agent<'_> {
 /// The same operations in the same order, eight at once; so also the same bits.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn step_avx2(agent: Agent<'_>, params: &OptimizerParams) -> f32 {
-    agent.step(params)
+fn step_avx2(part: Part<'_>, params: &OptimizerParams, clip: f32) {
+    part.step(params, clip);
 }
 
-fn step(agent: Agent<'_>, params: &OptimizerParams) -> f32 {
+fn step(part: Part<'_>, params: &OptimizerParams, clip: f32) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has just been found to have AVX2.
-        return unsafe { step_avx2(agent, params) };
+        return unsafe { step_avx2(part, params, clip) };
     }
-    agent.step(params)
+    part.step(params, clip);
 }
 
-pub(crate) fn mirror(args: OptimizerArgs<'_, Vec<f32>>) {
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn sum_of_squares_avx2(numbers: &[f32]) -> f64 {
+    sum_of_squares(numbers)
+}
+
+fn norm_part(numbers: &[f32]) -> f64 {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has just been found to have AVX2.
+        return unsafe { sum_of_squares_avx2(numbers) };
+    }
+    sum_of_squares(numbers)
+}
+
+pub(crate) fn mirror(pool: &Pool, args: OptimizerArgs<'_, Vec<f32>>) {
     let parameters = args.parameters(Vec::len);
-    for (index, params) in args.params.iter().enumerate().take(args.agents) {
-        let range = index * parameters..(index + 1) * parameters;
-        let agent = Agent {
-            gradients: &args.gradients[range.clone()],
-            weights: &mut args.weights[range.clone()],
-            first_moment: &mut args.first_moment[range.clone()],
-            second_moment: &mut args.second_moment[range],
-        };
-        args.grad_norm[index] = step(agent, params);
+    let part = parameters.div_ceil(MOST_PARTS).next_multiple_of(BLOCK).max(1);
+    let parts = parameters.div_ceil(part);
+    let mut sums = [0.0_f64; MOST_PARTS];
+    for (agent, params) in args.params.iter().enumerate().take(args.agents) {
+        let all = agent * parameters..(agent + 1) * parameters;
+        let gradients = &args.gradients[all.clone()];
+        let range = |item: usize| item * part..parameters.min((item + 1) * part);
+        for (item, sum) in sums.iter_mut().enumerate().take(parts) {
+            *sum = norm_part(&gradients[range(item)]);
+        }
+        let norm = sums[..parts].iter().sum::<f64>().sqrt() as f32;
+        args.grad_norm[args.grad_norm_at + agent] = norm;
+        if !norm.is_finite() {
+            continue;
+        }
+        let clip = clip_coefficient(norm, params.max_grad_norm);
+        let memory = [&mut *args.weights, &mut *args.first_moment, &mut *args.second_moment];
+        let memory = memory.map(|buffer| Parts::new(&mut buffer[all.clone()]));
+        pool.split(parts, parts > 1, &|_, item| {
+            // SAFETY: every item has a part of its own.
+            let [weights, first_moment, second_moment] = memory.each_ref().map(|m| unsafe { m.part(range(item)) });
+            step(Part { gradients: &gradients[range(item)], weights, first_moment, second_moment }, params, clip);
+        });
     }
 }

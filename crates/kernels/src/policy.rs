@@ -92,7 +92,7 @@ pub struct HeadLayout {
 /// `1 / sqrt(2)`, which makes two pathways of equal variance as wide as one.
 pub const PATHWAY_SCALE: f32 = core::f32::consts::FRAC_1_SQRT_2;
 
-/// A log standard deviation is clamped to this range; outside it has no gradient.
+/// A log standard deviation is clamped to this range; outside it has only the gradient that leads back.
 pub const LOG_STD_RANGE: [f32; 2] = [-20.0, 2.0];
 
 impl HeadLayout {

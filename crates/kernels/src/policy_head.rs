@@ -26,66 +26,90 @@ pub enum Noise<'a> {
     },
 }
 
-/// Draws an action for each of R rows: `outputs` `[R, W]`, `log_std` as the layout's policy has it, `tone` (rho) and
-/// `inverse_temperature` (beta) `[R]`. Writes `actions` `[R, action width]` (`u` where squashed) and `log_probs` `[R]`, computed by the
-/// code of the loss, so that the first ratio is 1.
-///
-/// # Panics
-/// If a slice is too short, or if an exploration matrix is given to a policy without features.
-#[allow(clippy::too_many_arguments, reason = "one launch of a kernel, whose arguments are flat arrays")]
-pub fn policy_head(
-    layout: &HeadLayout,
-    rows: usize,
-    outputs: &[f32],
-    log_std: &[f32],
-    tone: &[f32],
-    inverse_temperature: &[f32],
-    noise: Noise<'_>,
-    actions: &mut [f32],
-    log_probs: &mut [f32],
-) {
-    let head = Head { columns: Columns::new(layout), rows, outputs, tone, inverse_temperature, noise };
-    match &layout.policy {
-        Policy::Categorical { nvec } => {
-            assert!(!matches!(noise, Noise::Matrix { .. }), "an exploration matrix needs features");
-            head.run(Categorical::new(nvec), nvec.len(), |_, _, _, _| {}, actions, log_probs);
+/// Draws actions from output rows, with memory of its own.
+pub struct PolicyHead {
+    columns: Columns,
+    action_width: usize,
+    kind: Kind,
+    net: Vec<f32>,
+}
+
+enum Kind {
+    Categorical(Categorical),
+    Gaussian(Gaussian),
+}
+
+impl PolicyHead {
+    /// For output rows of this layout; [`load`](Self::load) comes before [`act`](Self::act).
+    pub fn new(layout: &HeadLayout) -> Self {
+        let kind = match &layout.policy {
+            Policy::Categorical { nvec } => Kind::Categorical(Categorical::new(nvec)),
+            &Policy::Gaussian { dims, squash } => Kind::Gaussian(Gaussian::new(dims, 0, squash)),
+            &Policy::StateDependent { dims, features, squash } => Kind::Gaussian(Gaussian::new(dims, features, squash)),
+        };
+        let columns = Columns::new(layout);
+        Self { columns, action_width: layout.policy.action_width(), kind, net: vec![0.0; columns.logits] }
+    }
+
+    /// Takes over `log_std`, as the layout's policy has it.
+    ///
+    /// # Panics
+    /// If it has the wrong length.
+    pub fn load(&mut self, log_std: &[f32]) {
+        match &mut self.kind {
+            Kind::Categorical(density) => density.load(log_std),
+            Kind::Gaussian(density) => density.load(log_std),
         }
-        &Policy::Gaussian { dims, squash } => {
-            assert!(!matches!(noise, Noise::Matrix { .. }), "an exploration matrix needs features");
-            head.run(Gaussian::new(dims, 0, squash, log_std), dims, |_, _, _, _| {}, actions, log_probs);
-        }
-        &Policy::StateDependent { dims, features, squash } => {
-            let density = Gaussian::new(dims, features, squash, log_std);
-            head.run(density, dims, Gaussian::explore, actions, log_probs);
+    }
+
+    /// Draws an action for each of R rows: `outputs` `[R, W]`, `tone` (rho) and `inverse_temperature` (beta) `[R]`. Writes `actions`
+    /// `[R, action width]` (`u` where squashed) and `log_probs` `[R]`, computed by the code of the loss, so that the first ratio is 1.
+    ///
+    /// # Panics
+    /// If a slice is too short, or if an exploration matrix is given to a policy without features.
+    pub fn act(
+        &mut self,
+        outputs: &[f32],
+        [tone, inverse_temperature]: [&[f32]; 2],
+        noise: Noise<'_>,
+        actions: &mut [f32],
+        log_probs: &mut [f32],
+    ) {
+        let (columns, width) = (self.columns, self.action_width);
+        let rows = Rows { columns, width, outputs, tone, inverse_temperature, noise };
+        match &mut self.kind {
+            Kind::Categorical(density) => {
+                rows.act(density, &mut self.net, |_, _, _, _| panic!("a matrix needs features"), actions, log_probs);
+            }
+            Kind::Gaussian(density) => rows.act(density, &mut self.net, Gaussian::explore, actions, log_probs),
         }
     }
 }
 
-struct Head<'a> {
+struct Rows<'a> {
     columns: Columns,
-    rows: usize,
+    width: usize,
     outputs: &'a [f32],
     tone: &'a [f32],
     inverse_temperature: &'a [f32],
     noise: Noise<'a>,
 }
 
-impl Head<'_> {
-    fn run<D: Density>(
+impl Rows<'_> {
+    fn act<D: Density>(
         &self,
-        mut density: D,
-        action_width: usize,
+        density: &mut D,
+        net: &mut [f32],
         explore: impl Fn(&D, &[f32], &[f32], &mut [f32]),
         actions: &mut [f32],
         log_probs: &mut [f32],
     ) {
-        let mut net = vec![0.0; self.columns.logits];
-        for (row, log_prob) in log_probs[..self.rows].iter_mut().enumerate() {
+        for (row, log_prob) in log_probs.iter_mut().enumerate() {
             let output = &self.outputs[row * self.columns.width..][..self.columns.width];
             let features = self.columns.features(output);
-            self.columns.net(output, self.columns.gains(self.tone[row], self.inverse_temperature[row]), &mut net);
-            density.prepare(&net, features);
-            let action = &mut actions[row * action_width..][..action_width];
+            self.columns.net(output, self.columns.gains(self.tone[row], self.inverse_temperature[row]), net);
+            density.prepare(net, features);
+            let action = &mut actions[row * self.width..][..self.width];
             match self.noise {
                 Noise::Mode => density.mode(action),
                 Noise::Counted { seed, step, first_lane } => {
@@ -93,8 +117,9 @@ impl Head<'_> {
                     density.sample(&mut Stream::new(seed, Purpose::Action, lane, step), action);
                 }
                 Noise::Matrix { exploration } => {
-                    let len = features.len() * action_width;
-                    explore(&density, features, &exploration[row * len..][..len], action);
+                    assert!(!features.is_empty(), "an exploration matrix needs features");
+                    let len = features.len() * self.width;
+                    explore(density, features, &exploration[row * len..][..len], action);
                 }
             }
             *log_prob = density.log_prob(action);

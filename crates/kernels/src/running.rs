@@ -66,10 +66,15 @@ impl RunningMoments {
                 *m2 += (f64::from(x) - mean).powi(2);
             }
         }
-        self.merge(n, &mean, &m2);
+        self.merge_batch(n, &mean, &m2);
     }
 
-    fn merge(&mut self, n: f64, mean: &[f64], m2: &[f64]) {
+    /// Adds `n` rows of which the means and the sums of squared deviations of the columns are known, each `[width]`, as
+    /// [`column_moments`](crate::column_moments()) finds them.
+    pub fn merge_batch(&mut self, n: f64, mean: &[f64], m2: &[f64]) {
+        if n == 0.0 {
+            return;
+        }
         let total = self.count + n;
         for (i, (own_mean, own_m2)) in self.mean.iter_mut().zip(&mut self.m2).enumerate() {
             let apart = mean[i] - *own_mean;
@@ -79,16 +84,44 @@ impl RunningMoments {
         self.count = total;
     }
 
-    /// `(x - mean) / sqrt(variance + 1e-8)` of every number of `rows` `[R, width]`, clipped to `-clip..clip`. Before the first row
-    /// numbers are only clipped: a variance of 0 would send all of them to the clip.
-    pub fn normalize(&self, rows: &mut [f32], clip: f32) {
-        let scale = |variance: f64| if self.count > 0.0 { 1.0 / (variance + EPSILON).sqrt() } else { 1.0 };
-        let scales: Vec<f64> = self.variance().map(scale).collect();
+    /// What the statistics make of observations now; numbers are clipped to `-clip..clip`.
+    pub fn standardizer(&self, clip: f32) -> Standardizer {
+        let mut standardizer = Standardizer { mean: Vec::new(), scale: Vec::new(), clip };
+        standardizer.follow(self);
+        standardizer
+    }
+}
+
+/// Mean and scale of every column, fixed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standardizer {
+    mean: Vec<f64>,
+    scale: Vec<f64>,
+    clip: f32,
+}
+
+impl Standardizer {
+    /// Takes over statistics of the same columns.
+    pub fn follow(&mut self, moments: &RunningMoments) {
+        self.mean.clone_from(&moments.mean);
+        self.scale.clear();
+        // Before the first row numbers are only clipped: a variance of 0 would send all of them to the clip.
+        let scale = |variance: f64| if moments.count > 0.0 { 1.0 / (variance + EPSILON).sqrt() } else { 1.0 };
+        self.scale.extend(moments.variance().map(scale));
+    }
+
+    /// `(x - mean) / sqrt(variance + 1e-8)` of every number of `rows` `[R, width]`, clipped.
+    pub fn apply(&self, rows: &mut [f32]) {
         for row in rows.chunks_exact_mut(self.mean.len().max(1)) {
-            for ((x, mean), scale) in row.iter_mut().zip(&self.mean).zip(&scales) {
-                *x = (((f64::from(*x) - mean) * scale) as f32).clamp(-clip, clip);
+            for ((x, mean), scale) in row.iter_mut().zip(&self.mean).zip(&self.scale) {
+                *x = (((f64::from(*x) - mean) * scale) as f32).clamp(-self.clip, self.clip);
             }
         }
+    }
+
+    /// The means, then the scales: what a rollout on a GPU normalises by, `[2, width]`.
+    pub fn numbers(&self) -> impl Iterator<Item = f32> {
+        self.mean.iter().chain(&self.scale).map(|&x| x as f32)
     }
 }
 
@@ -131,13 +164,20 @@ impl ReturnScaler {
         if n > 0.0 {
             let mean = self.returns.iter().sum::<f64>() / n;
             let m2 = self.returns.iter().map(|r| (r - mean).powi(2)).sum();
-            self.moments.merge(n, &[mean], &[m2]);
+            self.moments.merge_batch(n, &[mean], &[m2]);
         }
         for (sum, &done) in self.returns.iter_mut().zip(dones) {
             if done != 0.0 {
                 *sum = 0.0;
             }
         }
+    }
+
+    /// Takes a whole rollout: the `returns` `[N]` under way after it, and count, mean and sum of squared deviations of all of its
+    /// returns, as [`discounted_returns`](crate::discounted_returns()) finds them.
+    pub fn merge_batch(&mut self, returns: &[f32], [count, mean, m2]: [f32; 3]) {
+        self.returns.iter_mut().zip(returns).for_each(|(own, &sum)| *own = f64::from(sum));
+        self.moments.merge_batch(f64::from(count), &[f64::from(mean)], &[f64::from(m2)]);
     }
 
     /// What a reward is multiplied by: `1 / sqrt(variance + 1e-8)`, or 1 before the second return.

@@ -2,10 +2,10 @@
 
 use crate::TdErrorArgs;
 use crate::lanes::{LANES, select};
-use std::thread;
+use crate::pool::{Parts, Pool};
 
-/// Below this many numbers a thread costs more than it saves.
-const NUMBERS_A_THREAD: usize = 1 << 20;
+/// Numbers that a thread takes at once.
+const PART: usize = 1 << 16;
 
 impl<B> TdErrorArgs<'_, B> {
     pub(crate) fn assert_lengths(&self, len: impl Fn(&B) -> usize) {
@@ -59,32 +59,24 @@ fn td_errors<const L: usize>(gamma: f32, inputs: [&[f32; L]; 6]) -> [f32; L] {
     deltas
 }
 
-pub(crate) fn mirror(threads: usize, args: TdErrorArgs<'_, Vec<f32>>) {
+pub(crate) fn mirror(pool: &Pool, args: TdErrorArgs<'_, Vec<f32>>) {
     args.assert_lengths(Vec::len);
     let shape = args.shape;
     let len = shape.steps * shape.envs;
-    if len == 0 {
-        return;
-    }
-    let sequences = shape.agents * shape.heads;
-    let part = len.div_ceil(threads.min(len.div_ceil(NUMBERS_A_THREAD)));
-    for (index, deltas) in args.deltas.chunks_exact_mut(len).take(sequences).enumerate() {
+    let parts = len.div_ceil(PART);
+    let items = shape.agents * shape.heads * parts;
+    let all_deltas = Parts::new(args.deltas);
+    pool.split(items, items > 1, &|_, item| {
+        let (index, at) = (item / parts, item % parts * PART);
         let agent = index / shape.heads * len;
         let values = &args.values[index * (len + shape.envs)..][..len + shape.envs];
         let [rewards, terminated, truncated] =
             [args.rewards, args.terminated, args.truncated].map(|flags| &flags[agent..agent + len]);
         let final_values = &args.final_values[index * len..][..len];
         let inputs = [rewards, terminated, truncated, &values[..len], &values[shape.envs..], final_values];
-        let all = Stretch { gamma: args.gamma[index], inputs };
-        if part == len {
-            all.td_errors(deltas);
-            continue;
-        }
-        thread::scope(|scope| {
-            for (i, deltas) in deltas.chunks_mut(part).enumerate() {
-                let stretch = all.slice(i * part, deltas.len());
-                scope.spawn(move || stretch.td_errors(deltas));
-            }
-        });
-    }
+        let count = PART.min(len - at);
+        // SAFETY: every item has a part of its own.
+        let deltas = unsafe { all_deltas.part(index * len + at..index * len + at + count) };
+        Stretch { gamma: args.gamma[index], inputs }.slice(at, count).td_errors(deltas);
+    });
 }

@@ -3,7 +3,7 @@
 #[path = "common/loss/mod.rs"]
 mod loss;
 
-use loss::{Case, agrees, cases, layout, metrics, near, params, policies};
+use loss::{Case, Outcome, agrees, cases, layout, metrics, near, params, policies};
 use striatum_kernels::{Cpu, HeadLayout, LOSS_METRICS, LossParams, Objective, PATHWAY_SCALE, Policy};
 
 #[test]
@@ -188,6 +188,21 @@ fn kappa_does_not_change_the_gradient_of_neutral_net_logits() {
             assert_ne!(outcome.d_outputs, neutral_outputs, "the heads do");
         }
     }
+}
+
+#[test]
+fn scattered_rows_are_rows_in_order() {
+    for policy in policies() {
+        let case = Case::random(layout(policy, true, 2), 2, 300, params(Objective::Clipped), 6);
+        let in_order: Vec<u32> = (0..300).chain(0..300).collect();
+        assert_eq!(numbers(case.run(&Cpu::new())), numbers(case.run_at(&Cpu::new(), 300, 0, &in_order)));
+    }
+}
+
+/// Bits, because rows that do not count are not numbers.
+fn numbers(outcome: Outcome<f32>) -> Vec<u32> {
+    let Outcome { moments, d_outputs, d_trunk, d_log_std, metrics } = outcome;
+    [moments, d_outputs, d_trunk, d_log_std, metrics].concat().into_iter().map(f32::to_bits).collect()
 }
 
 #[test]

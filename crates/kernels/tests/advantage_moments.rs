@@ -1,13 +1,13 @@
 //! The moments of advantages on the CPU.
 
 use proptest::prelude::*;
-use striatum_kernels::{Backend, Cpu};
+use striatum_kernels::Cpu;
+
+#[path = "common/moments.rs"]
+mod common;
 
 fn moments(agents: usize, normalize: bool, advantages: &[f32], mask: &[f32]) -> Vec<f32> {
-    let cpu = Cpu::new();
-    let mut out = vec![f32::NAN; 4 * agents];
-    cpu.advantage_moments(agents, normalize, &advantages.to_vec(), &mask.to_vec(), &mut out);
-    out
+    common::moments(&Cpu::new(), agents, normalize, advantages, mask)
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Gathering rows on the CPU.
 
 use proptest::prelude::*;
-use striatum_kernels::{Backend, Cpu};
+use striatum_kernels::{Backend, Cpu, Selection, TakeColumnsArgs};
 
 fn gather(agents: usize, width: usize, source: &[f32], rows: &[u32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; rows.len() * width];
-    Cpu::new().gather(agents, width, &source.to_vec(), &rows.to_vec(), &mut out);
+    let stride = rows.len() / agents;
+    let selection = Selection { rows: &rows.to_vec(), stride, first: 0 };
+    Cpu::new().gather(agents, width, &source.to_vec(), selection, stride, &mut out);
     out
 }
 
@@ -16,6 +18,39 @@ fn numbers_worked_by_hand() {
     assert_eq!(gather(2, 2, &source, &[2, 0, 1, 1]), [4.0, 5.0, 0.0, 1.0, 8.0, 9.0, 8.0, 9.0]);
     // The same numbers as six rows of one an agent.
     assert_eq!(gather(2, 1, &source, &[5, 0, 0, 5]), [5.0, 0.0, 6.0, 11.0]);
+}
+
+#[test]
+fn a_selection_starts_where_it_is_told() {
+    // Two agents with lists of three, of which the last two count.
+    let (source, rows) = (vec![0.0, 1.0, 2.0, 3.0], vec![9, 1, 0, 9, 0, 1]);
+    let mut out = vec![f32::NAN; 4];
+    let selection = Selection { rows: &rows, stride: 3, first: 1 };
+    Cpu::new().gather(2, 1, &source, selection, 2, &mut out);
+    assert_eq!(out, [1.0, 0.0, 2.0, 3.0]);
+}
+
+#[test]
+fn columns_become_lines() {
+    // One agent, rows of three, columns 1 and 2, to places 1.. of lines of four.
+    let take = |places: Option<&Vec<u32>>| {
+        let mut out = vec![-1.0; 8];
+        Cpu::new().take_columns(TakeColumnsArgs {
+            agents: 1,
+            rows: 2,
+            source: &vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+            width: 3,
+            column: 1,
+            columns: 2,
+            places,
+            at: 1,
+            out: &mut out,
+            stride: 4,
+        });
+        out
+    };
+    assert_eq!(take(None), [-1.0, 1.0, 4.0, -1.0, -1.0, 2.0, 5.0, -1.0]);
+    assert_eq!(take(Some(&vec![2, 0])), [-1.0, 4.0, -1.0, 1.0, -1.0, 5.0, -1.0, 2.0]);
 }
 
 #[test]

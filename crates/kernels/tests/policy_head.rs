@@ -5,26 +5,31 @@ mod loss;
 
 use loss::{Case, layout, metrics, params, policies};
 use striatum_kernels::{
-    Cpu, HeadLayout, Noise, Objective, Policy, environment_action, net_logits, policy_head, probabilities,
+    Cpu, HeadLayout, Noise, Objective, Policy, PolicyHead, environment_action, net_logits, probabilities,
 };
 use striatum_rng::{Purpose, Stream};
+
+fn policy_head(
+    layout: &HeadLayout,
+    outputs: &[f32],
+    log_std: &[f32],
+    gains: [&[f32]; 2],
+    noise: Noise<'_>,
+    actions: &mut [f32],
+    log_probs: &mut [f32],
+) {
+    let mut head = PolicyHead::new(layout);
+    head.load(log_std);
+    head.act(outputs, gains, noise, actions, log_probs);
+}
 
 /// Actions and log probabilities of all rows of a case.
 fn act(case: &Case, noise: Noise<'_>) -> (Vec<f32>, Vec<f32>) {
     let rows = case.rows;
     let mut actions = vec![f32::NAN; rows * case.layout.policy.action_width()];
     let mut log_probs = vec![f32::NAN; rows];
-    policy_head(
-        &case.layout,
-        rows,
-        &case.outputs,
-        &case.log_std,
-        &case.tone,
-        &case.inverse_temperature,
-        noise,
-        &mut actions,
-        &mut log_probs,
-    );
+    let gains = [&case.tone[..], &case.inverse_temperature];
+    policy_head(&case.layout, &case.outputs, &case.log_std, gains, noise, &mut actions, &mut log_probs);
     (actions, log_probs)
 }
 
@@ -95,7 +100,7 @@ fn choices_come_as_often_as_they_should() {
     let (tone, inverse_temperature) = (vec![0.5; n], vec![2.0; n]);
     let (mut actions, mut log_probs) = (vec![0.0; 2 * n], vec![0.0; n]);
     let noise = Noise::Counted { seed: 1, step: 0, first_lane: 0 };
-    policy_head(&layout, n, &outputs, &[], &tone, &inverse_temperature, noise, &mut actions, &mut log_probs);
+    policy_head(&layout, &outputs, &[], [&tone, &inverse_temperature], noise, &mut actions, &mut log_probs);
 
     let mut expected = [0.0; 5];
     net_logits(&layout, 1, &row, &[0.5], &[2.0], &mut expected);
@@ -119,7 +124,7 @@ fn an_impossible_option_is_never_taken() {
     let outputs: Vec<f32> = [0.0, 0.0, -1e4, 0.0].iter().copied().cycle().take(4 * n).collect();
     let (mut actions, mut log_probs) = (vec![0.0; n], vec![0.0; n]);
     let noise = Noise::Counted { seed: 2, step: 0, first_lane: 0 };
-    policy_head(&layout, n, &outputs, &[], &vec![0.0; n], &vec![1.0; n], noise, &mut actions, &mut log_probs);
+    policy_head(&layout, &outputs, &[], [&vec![0.0; n], &vec![1.0; n]], noise, &mut actions, &mut log_probs);
     assert!(actions.iter().all(|&a| a < 2.0));
     assert!(log_probs.iter().all(|p| (p - 0.5_f32.ln()).abs() < 1e-6));
 }
@@ -135,7 +140,7 @@ fn moments(layout: &HeadLayout, row: &[f32], log_std: &[f32], matrix: bool) -> (
         false => Noise::Counted { seed: 4, step: 0, first_lane: 0 },
     };
     let (mut actions, mut log_probs) = (vec![0.0; dims * n], vec![0.0; n]);
-    policy_head(layout, n, &outputs, log_std, &vec![0.0; n], &vec![1.0; n], noise, &mut actions, &mut log_probs);
+    policy_head(layout, &outputs, log_std, [&vec![0.0; n], &vec![1.0; n]], noise, &mut actions, &mut log_probs);
     let first: Vec<f64> = actions.iter().step_by(dims).map(|&a| f64::from(a)).collect();
     let mean = first.iter().sum::<f64>() / n as f64;
     (mean, (first.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / n as f64).sqrt())

@@ -40,7 +40,7 @@ fn normalised_rows_are_clipped_and_constants_become_0() {
     // The first column is 0, 2, 4: mean 2, variance 8/3; the second is always 1e6 + 1.
     running.update(&[0.0, 1_000_001.0, 2.0, 1_000_001.0, 4.0, 1_000_001.0], None);
     let mut rows = [4.0, 1_000_001.0, -50.0, 1_000_002.0];
-    running.normalize(&mut rows, 10.0);
+    running.standardizer(10.0).apply(&mut rows);
     let expected = [2.0 / (8.0_f32 / 3.0).sqrt(), 0.0, -10.0, 10.0];
     assert!(rows.iter().zip(expected).all(|(x, e)| (x - e).abs() < 1e-6), "{rows:?}");
 }
@@ -48,7 +48,7 @@ fn normalised_rows_are_clipped_and_constants_become_0() {
 #[test]
 fn before_the_first_row_numbers_are_only_clipped() {
     let mut rows = [0.25, -0.001, 30.0, -30.0];
-    RunningMoments::new(2).normalize(&mut rows, 10.0);
+    RunningMoments::new(2).standardizer(10.0).apply(&mut rows);
     assert_eq!(rows, [0.25, -0.001, 10.0, -10.0]);
 }
 

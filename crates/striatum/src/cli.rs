@@ -3,8 +3,9 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
+use std::str::FromStr;
 use striatum_agent::Algorithm;
-use striatum_train::config::{DeviceChoice, EngineChoice};
+use striatum_train::config::{DeviceChoice, EngineChoice, MAX_COUNT};
 
 /// Trains actor-critic agents, on the CPU or on any GPU.
 #[derive(Debug, Parser)]
@@ -21,14 +22,15 @@ pub struct Cli {
 pub enum Command {
     /// Train an agent on a task
     #[command(after_help = "Examples:\n  striatum train CartPole-v1\n  \
-        striatum train Pendulum-v1 --seed 3 --out runs/pendulum --set ppo.learning_rate=1e-3\n\n\
+        striatum train Pendulum-v1 --seed 3 --out runs/pendulum --set ppo.learning_rate=1e-3\n  \
+        striatum train CartPole-v1 --seeds 10 --vary ppo.learning_rate=1e-4,3e-4,1e-3\n\n\
         Ctrl-C ends the run in order, after the current iteration: it is saved, `striatum resume` continues it, and the exit \
         code is 0.")]
     Train(TrainArgs),
     /// Play episodes with a trained agent
     #[command(after_help = "Example:\n  striatum eval runs/CartPole-v1/ppo-seed0 --episodes 100")]
     Eval(EvalArgs),
-    /// Continue a run from where it stopped, bit for bit
+    /// Continue a run, or all agents of a launch, from where they stopped, bit for bit
     #[command(after_help = "Examples:\n  striatum resume runs/CartPole-v1/ppo-seed0\n  \
         striatum resume runs/CartPole-v1/ppo-seed0 --total-steps 500000")]
     Resume(ResumeArgs),
@@ -55,8 +57,9 @@ pub enum Command {
         striatum bench --quick --json > bench.json\n\n\
         GB/s count the bytes that a kernel must move at least, GFLOP/s the arithmetic of its algorithm; PEAK and COPY are their \
         shares of fused multiply-adds in registers and of copying memory, measured in the same run; small shapes can exceed COPY, \
-        because they stay in caches. An iteration's GFLOP/s are its update's. What one stage launches on a GPU and another waits for \
-        counts for the other.\n\n\
+        because they stay in caches. `td_error + gae` counts both launches as they are, 5 and 6 arrays. An iteration's name is its \
+        environments x steps, minibatches x epochs and hidden layers, its GFLOP/s are its update's, and its launches those of the \
+        minibatches + the others. What one stage launches on a GPU and another waits for counts for the other.\n\n\
         The exit code is 1 if a kernel is wrong.")]
     Bench(BenchArgs),
     /// Print shell completions
@@ -89,9 +92,9 @@ pub struct SettingArgs {
     /// One setting, such as ppo.clip=0.1; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub seed: Option<u64>,
+    /// Seed of everything random; A..B trains an agent with each seed from A to B
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub seed: Option<SeedArg>,
     /// Environment steps of the run, all environments together
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub total_steps: Option<u64>,
@@ -99,11 +102,37 @@ pub struct SettingArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub num_envs: Option<u64>,
     /// Threads of the CPU engine; 0 is one a core. Results do not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub threads: Option<u64>,
     /// End the run once the task counts as solved
     #[arg(long)]
     pub stop_at_threshold: bool,
+}
+
+/// One seed, or all from the first to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeedArg {
+    /// The first.
+    pub first: u64,
+    /// The last of a range.
+    pub last: Option<u64>,
+}
+
+impl FromStr for SeedArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.trim().parse().ok().filter(|&seed| seed <= MAX_COUNT);
+        let seeds = match text.split_once("..") {
+            Some((first, last)) => number(first).zip(number(last)).map(|(first, last)| (first, Some(last))),
+            None => number(text).map(|first| (first, None)),
+        };
+        match seeds {
+            Some((first, Some(last))) if last < first => Err(format!("the range is empty; try {last}..{first}")),
+            Some((first, last)) => Ok(Self { first, last }),
+            None => Err(format!("give a whole number up to {MAX_COUNT}, or a range of them such as 1..10")),
+        }
+    }
 }
 
 /// An algorithm's name.
@@ -128,7 +157,7 @@ impl From<AlgoArg> for Algorithm {
 #[derive(Debug, Args)]
 pub struct ReportArgs {
     /// End the run, saved, at this many steps; `resume` continues it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub stop_after: Option<u64>,
     /// Print the result as one JSON object on stdout
     #[arg(long)]
@@ -143,7 +172,14 @@ pub struct ReportArgs {
 pub struct TrainArgs {
     #[command(flatten)]
     pub settings: SettingArgs,
-    /// The run folder [default: runs/TASK/ALGO-seedN]
+    /// Train this many agents at once, with the seeds from --seed on
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub seeds: Option<u64>,
+    /// Train an agent with each of these values of a setting, such as ppo.clip=0.1,0.2; may be repeated
+    #[arg(long, value_name = "KEY=V1,V2")]
+    pub vary: Vec<String>,
+    /// The run folder [default: runs/TASK/ALGO-seedN]; of several agents, the folder of their run folders [default:
+    /// runs/TASK/ALGO-seedsA-B]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
@@ -153,7 +189,7 @@ pub struct TrainArgs {
 /// `striatum resume`.
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
-    /// The run folder
+    /// The run folder, or the folder of several agents
     pub run: PathBuf,
     /// A new total of environment steps, to extend the run
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
@@ -240,7 +276,7 @@ pub enum FormatArg {
 /// `striatum plot`.
 #[derive(Debug, Args)]
 pub struct PlotArgs {
-    /// Run folders; runs of the same task and algorithm become one curve with a band
+    /// Run folders, or folders of several agents; runs of the same task and algorithm become one curve with a band
     #[arg(required = true)]
     pub runs: Vec<PathBuf>,
     /// The metric to draw

@@ -8,6 +8,7 @@ use std::io;
 use std::process::ExitCode;
 use striatum_kernels::KernelError;
 use striatum_train::TrainError;
+use striatum_train::fleet::FleetError;
 
 fn main() -> ExitCode {
     match commands::run(cli::Cli::parse()) {
@@ -29,13 +30,17 @@ fn message(error: &anyhow::Error) -> String {
     })
 }
 
-/// 2 is for what the user can mend, 1 for a device, an update or a kernel that failed.
+/// 2 is for what the user can mend, 1 for a device, an update, a kernel, or an agent of several that failed.
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<commands::Wrong>() {
         return 1;
     }
     match error.downcast_ref::<TrainError>() {
-        Some(TrainError::Update(_) | TrainError::Kernel(KernelError::Device(_))) => 1,
+        Some(
+            TrainError::Update(_)
+            | TrainError::Kernel(KernelError::Device(_))
+            | TrainError::Fleet(FleetError::Failed { .. }),
+        ) => 1,
         _ => 2,
     }
 }

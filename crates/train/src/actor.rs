@@ -1,11 +1,10 @@
-//! From observations to actions: normaliser, network, distribution.
+//! From a network's outputs to actions.
 
-use striatum_agent::{DopamineSettings, Learner, NetworkSettings};
-use striatum_envs::Space;
-use striatum_kernels::{Backend, KernelError, Noise, RunningMoments, environment_action, policy_head};
-use striatum_rng::{Purpose, Stream};
-
+use crate::config::Config;
 use crate::spec::action_bounds;
+use striatum_envs::Space;
+use striatum_kernels::{HeadLayout, Noise, Policy, PolicyHead, environment_action};
+use striatum_rng::{Purpose, Stream};
 
 /// How actions are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,127 +15,105 @@ pub enum Choice {
     Sampled(u64),
 }
 
-/// Actions of one step of N environments.
-#[derive(Clone, Debug, Default)]
-pub struct Actions {
+/// Where the actions of one step of N environments are written.
+pub struct Actions<'a> {
     /// As the policy sees them (`u` where squashed), `[N, action width]`.
-    pub stored: Vec<f32>,
+    pub stored: &'a mut [f32],
     /// As the environment takes them, `[N, action width]`.
-    pub taken: Vec<f32>,
+    pub taken: &'a mut [f32],
     /// `log pi(a|s)`, `[N]`.
-    pub log_probs: Vec<f32>,
+    pub log_probs: &'a mut [f32],
 }
 
-/// Chooses actions from a network's outputs.
-#[derive(Clone, Debug)]
+/// Chooses actions for N environments, with memory of its own.
 pub struct Actor {
     choice: Choice,
+    /// Number of the first environment.
+    first: u32,
+    policy: Policy,
+    head: PolicyHead,
     low: Vec<f32>,
     high: Vec<f32>,
-    log_std: Vec<f32>,
-    tone: f32,
-    inverse_temperature: f32,
+    /// `[N]`.
+    tone: Vec<f32>,
+    /// `[N]`.
+    inverse_temperature: Vec<f32>,
     exploration_interval: usize,
-    /// Standard normal numbers of state-dependent exploration, `[N, log_std_len]`.
+    /// Standard normal numbers of state-dependent exploration, `[N, log_std_len]`; empty without.
     exploration: Vec<f32>,
 }
 
 impl Actor {
-    /// An actor in an action space.
-    pub fn new(choice: Choice, actions: &Space, network: &NetworkSettings, dopamine: &DopamineSettings) -> Self {
+    /// An actor for `count` environments, of which the first has the number `first`.
+    pub fn new(
+        choice: Choice,
+        (first, count): (usize, usize),
+        layout: &HeadLayout,
+        actions: &Space,
+        config: &Config,
+    ) -> Self {
         let (low, high) = action_bounds(actions);
+        let explores = matches!(choice, Choice::Sampled(_)) && layout.policy.features() > 0;
         Self {
             choice,
+            first: first as u32,
+            policy: layout.policy.clone(),
+            head: PolicyHead::new(layout),
             low: low.to_vec(),
             high: high.to_vec(),
-            log_std: Vec::new(),
-            tone: dopamine.tone,
-            inverse_temperature: dopamine.inverse_temperature,
-            exploration_interval: network.exploration_interval,
-            exploration: Vec::new(),
+            tone: vec![config.dopamine.tone; count],
+            inverse_temperature: vec![config.dopamine.inverse_temperature; count],
+            exploration_interval: config.network.exploration_interval,
+            exploration: vec![0.0; if explores { count * layout.policy.log_std_len() } else { 0 }],
         }
     }
 
-    /// Dopamine tone.
-    pub fn tone(&self) -> f32 {
-        self.tone
+    /// Dopamine tone of every environment, `[N]`.
+    pub fn tone(&self) -> &[f32] {
+        &self.tone
     }
 
-    /// Inverse temperature.
-    pub fn inverse_temperature(&self) -> f32 {
-        self.inverse_temperature
+    /// Inverse temperature of every environment, `[N]`.
+    pub fn inverse_temperature(&self) -> &[f32] {
+        &self.inverse_temperature
     }
 
-    /// Starts a rollout: reads the current standard deviations.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn begin<B: Backend>(&mut self, learner: &Learner<B>) -> Result<(), KernelError> {
-        self.log_std = learner.log_std()?;
-        Ok(())
+    /// Starts a rollout with the current `log_std`.
+    pub fn begin(&mut self, log_std: &[f32]) {
+        self.head.load(log_std);
     }
 
     /// Actions for output rows `[N, W]`. `step` counts the batch's steps since the run began, `rollout_step` those since
     /// [`begin`](Self::begin).
-    pub fn act<B: Backend>(
-        &mut self,
-        learner: &Learner<B>,
-        outputs: &[f32],
-        step: u32,
-        rollout_step: usize,
-    ) -> Actions {
-        let layout = &learner.spec().head;
-        let rows = outputs.len() / layout.width();
-        let width = layout.policy.action_width();
-        let mut actions =
-            Actions { stored: vec![0.0; rows * width], taken: vec![0.0; rows * width], log_probs: vec![0.0; rows] };
-        if layout.policy.features() > 0 {
-            self.explore(rows, step, rollout_step);
-        }
+    pub fn act(&mut self, outputs: &[f32], step: u32, rollout_step: usize, actions: Actions<'_>) {
+        self.explore(step, rollout_step);
         let noise = match self.choice {
             Choice::Deterministic => Noise::Mode,
             Choice::Sampled(_) if !self.exploration.is_empty() => Noise::Matrix { exploration: &self.exploration },
-            Choice::Sampled(seed) => Noise::Counted { seed, step, first_lane: 0 },
+            Choice::Sampled(seed) => Noise::Counted { seed, step, first_lane: self.first },
         };
-        policy_head(
-            layout,
-            rows,
-            outputs,
-            &self.log_std,
-            &vec![self.tone; rows],
-            &vec![self.inverse_temperature; rows],
-            noise,
-            &mut actions.stored,
-            &mut actions.log_probs,
-        );
+        let gains = [&self.tone[..], &self.inverse_temperature];
+        self.head.act(outputs, gains, noise, actions.stored, actions.log_probs);
+        let width = self.policy.action_width();
         for (stored, taken) in actions.stored.chunks_exact(width).zip(actions.taken.chunks_exact_mut(width)) {
-            environment_action(&layout.policy, &self.low, &self.high, stored, taken);
+            environment_action(&self.policy, &self.low, &self.high, stored, taken);
         }
-        actions
     }
 
     /// Draws a new exploration matrix for each environment at the start of a rollout and every `exploration_interval` steps.
-    fn explore(&mut self, rows: usize, step: u32, rollout_step: usize) {
+    fn explore(&mut self, step: u32, rollout_step: usize) {
         let Choice::Sampled(seed) = self.choice else { return };
         let due = match self.exploration_interval {
             0 => rollout_step == 0,
             interval => rollout_step.is_multiple_of(interval),
         };
-        if due {
-            let matrix = |row| {
-                let mut stream = Stream::new(seed, Purpose::Exploration, row as u32, step);
-                (0..self.log_std.len()).map(move |_| stream.normal())
-            };
-            self.exploration = (0..rows).flat_map(matrix).collect();
+        let len = self.policy.log_std_len();
+        if self.exploration.is_empty() || !due {
+            return;
+        }
+        for (env, matrix) in (self.first..).zip(self.exploration.chunks_exact_mut(len)) {
+            let mut stream = Stream::new(seed, Purpose::Exploration, env, step);
+            matrix.iter_mut().for_each(|z| *z = stream.normal());
         }
     }
-}
-
-/// Normalises a copy of raw observations, if there is a normaliser.
-pub fn normalized(normalizer: Option<&RunningMoments>, clip: f32, observations: &[f32]) -> Vec<f32> {
-    let mut rows = observations.to_vec();
-    if let Some(normalizer) = normalizer {
-        normalizer.normalize(&mut rows, clip);
-    }
-    rows
 }

@@ -2,8 +2,12 @@
 
 use crate::config::{Config, DeviceChoice, EngineChoice};
 use crate::error::TrainError;
-use striatum_agent::{Learner, Network, initial_weights};
-use striatum_kernels::{Cpu, Gpu, MlpSpec};
+use crate::resident::Resident;
+use crate::run::MakeEnvs;
+use crate::spec::network_spec;
+use crate::trainer::Trainer;
+use striatum_agent::{FusedGpuNetwork, FusedNetwork, Learner, LearnerState, Network, initial_weights};
+use striatum_kernels::{Cpu, Gpu, GpuTask, MlpSpec};
 
 /// Parameters from which a GPU is preferred. Below, launches cost more than the arithmetic: two 64-64 networks have 9 thousand, and
 /// others have measured burn's launches to be the slower choice for them by 4 to 10 times. Where exactly it turns has not been measured.
@@ -29,28 +33,109 @@ pub struct EngineInfo {
     pub reason: Option<String>,
 }
 
-/// Opens what the configuration asks for, with initial weights.
+/// Opens what the configuration asks for with one agent's initial weights, to evaluate it.
 ///
 /// # Errors
 /// If the engine is not in this build, cannot do what was asked, or the device cannot be opened.
 pub fn open(config: &Config, spec: &MlpSpec) -> Result<(Engine, EngineInfo), TrainError> {
     let (device, reason) = choose_device(config.device, spec);
-    let engine = choose_engine(config.engine, device)?;
-    let weights = initial_weights(spec, &config.network, config.seed);
+    let engine = choose_engine(config.engine, device, spec)?;
+    let states = initial_states(std::slice::from_ref(config), spec);
     match device {
         Device::Cpu => {
-            let backend = Cpu::with_threads(threads(config));
-            let network = cpu_network(engine, spec, &backend)?;
-            let learner = Learner::new(backend, network, spec.clone(), weights)?;
-            Ok((Engine::Cpu(learner), EngineInfo { engine, device: "cpu".into(), reason }))
+            let info = EngineInfo { engine, device: "cpu".into(), reason };
+            Ok((Engine::Cpu(cpu_learner(engine, config, spec, &states)?), info))
         }
         Device::Gpu(index) => {
             let gpu = Gpu::open(index)?;
             let info = EngineInfo { engine, device: gpu.info().name.clone(), reason };
-            let network = gpu_network(&gpu, spec)?;
-            Ok((Engine::Gpu(Learner::new(gpu, network, spec.clone(), weights)?), info))
+            let network = gpu_network(engine, &gpu, spec, 1)?;
+            Ok((Engine::Gpu(Learner::new(gpu, network, spec.clone(), &states)?), info))
         }
     }
+}
+
+/// A trainer on its backend.
+#[allow(clippy::large_enum_variant, reason = "there is one of it, and it is taken apart at once")]
+pub enum AnyTrainer {
+    /// On the CPU.
+    Cpu(Trainer<Cpu>),
+    /// On a GPU.
+    Gpu(Trainer<Gpu>),
+}
+
+/// Opens what the configurations ask for, one agent each, at step 0. Several agents need [`trains_together`]
+/// and the same [`Config::shape`].
+///
+/// # Errors
+/// If settings and task do not fit, the engine is not in this build or cannot do what was asked, the device cannot be opened, or an
+/// environment fails.
+pub fn open_trainer(configs: Vec<Config>, make_envs: &MakeEnvs<'_>) -> Result<(AnyTrainer, EngineInfo), TrainError> {
+    let (probe, config) = (make_envs(1)?, configs[0].clone());
+    let spec = network_spec(&config, probe.observation_space(), probe.action_space())?;
+    let (device, reason) = choose_device(config.device, &spec);
+    let engine = choose_engine(config.engine, device, &spec)?;
+    let states = initial_states(&configs, &spec);
+    let Device::Gpu(index) = device else {
+        let learner = cpu_learner(engine, &config, &spec, &states)?;
+        let info = EngineInfo { engine, device: "cpu".into(), reason };
+        return Ok((AnyTrainer::Cpu(Trainer::new(config, learner, make_envs)?), info));
+    };
+    let gpu = Gpu::open(index)?;
+    let info = EngineInfo { engine, device: gpu.info().name.clone(), reason };
+    let resident = resident_task(engine, probe.builtin())
+        .map(|task| Resident::new(&gpu, task, &configs, &spec, make_envs))
+        .transpose()?;
+    let network = gpu_network(engine, &gpu, &spec, states.len())?;
+    let learner = Learner::new(gpu, network, spec.clone(), &states)?;
+    let trainer = match resident {
+        None => Trainer::new(config, learner, make_envs)?,
+        Some(resident) => {
+            let evaluator = cpu_learner("fused", &config, &spec, &states[..1])?;
+            Trainer::with_source(configs, learner, Box::new(resident), Some(evaluator), make_envs)?
+        }
+    };
+    Ok((AnyTrainer::Gpu(trainer), info))
+}
+
+/// Whether agents of this configuration, and others of the same [`Config::shape`], can be trained by one [`Trainer`]: on a GPU by the
+/// fused engine, on a built-in task.
+///
+/// # Errors
+/// If the engine is not in this build or cannot do what was asked.
+pub(crate) fn trains_together(config: &Config, spec: &MlpSpec, builtin: Option<&str>) -> Result<bool, TrainError> {
+    let (device, _) = choose_device(config.device, spec);
+    let engine = choose_engine(config.engine, device, spec)?;
+    Ok(device != Device::Cpu && resident_task(engine, builtin).is_some())
+}
+
+/// The task that the fused engine steps on a GPU.
+fn resident_task(engine: &str, builtin: Option<&str>) -> Option<GpuTask> {
+    builtin.filter(|_| engine == "fused").and_then(GpuTask::from_name)
+}
+
+fn initial_states(configs: &[Config], spec: &MlpSpec) -> Vec<LearnerState> {
+    configs.iter().map(|config| LearnerState::new(initial_weights(spec, &config.network, config.seed))).collect()
+}
+
+fn cpu_learner(
+    engine: &str,
+    config: &Config,
+    spec: &MlpSpec,
+    states: &[LearnerState],
+) -> Result<Learner<Cpu>, TrainError> {
+    let backend = Cpu::with_threads(threads(config));
+    let network = cpu_network(engine, spec, &backend);
+    Ok(Learner::new(backend, network, spec.clone(), states)?)
+}
+
+/// Whether agents of this configuration may train side by side, each on threads of its own, without opening anything.
+///
+/// # Errors
+/// If the engine is not in this build, or cannot do what was asked.
+pub(crate) fn may_share_out(config: &Config, spec: &MlpSpec) -> Result<bool, TrainError> {
+    let (device, _) = choose_device(config.device, spec);
+    Ok(choose_engine(config.engine, device, spec)? == "fused" && device == Device::Cpu)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,30 +153,35 @@ fn choose_device(choice: DeviceChoice, spec: &MlpSpec) -> (Device, Option<String
     }
     let count = spec.param_count();
     if count < GPU_PAYS_FROM {
-        let reason = format!("a network of {count} parameters trains faster on the CPU; `--device gpu` uses the GPU");
+        let reason = format!("{count} parameters train faster on the CPU; `--device gpu` takes the GPU");
         return (Device::Cpu, Some(reason));
     }
     match striatum_kernels::adapters().into_iter().filter(|a| !a.is_software).min_by_key(|a| a.kind) {
         Some(adapter) => {
-            let reason = format!("a network of {count} parameters is large enough for {}", adapter.name);
+            let reason = format!("{count} parameters are enough for {}", adapter.name);
             (Device::Gpu(Some(adapter.index)), Some(reason))
         }
         None => (Device::Cpu, Some("there is no GPU (a software adapter is used only when asked for)".into())),
     }
 }
 
+/// Hidden layers, and their width, up to which the fused engine runs on a GPU.
+const FUSED_LAYERS: usize = 4;
+const FUSED_WIDTH: usize = 1024;
+
 /// `fused` or `burn`.
-fn choose_engine(choice: EngineChoice, device: Device) -> Result<&'static str, TrainError> {
-    match (choice, device) {
-        (EngineChoice::Auto | EngineChoice::Fused, Device::Cpu) => Ok("fused"),
-        (EngineChoice::Fused, Device::Gpu(_)) => Err(TrainError::Engine(
-            "`engine = \"fused\"` runs on the CPU; use `--device cpu`, or `--set engine=burn` for a GPU".into(),
-        )),
-        (EngineChoice::Burn, _) | (EngineChoice::Auto, Device::Gpu(_)) if cfg!(feature = "burn") => Ok("burn"),
-        _ => Err(TrainError::Engine(
-            "this build has no burn engine, which GPUs need; build with the default features, or use `--device cpu` and \
-             `--set engine=fused`"
-                .into(),
+fn choose_engine(choice: EngineChoice, device: Device, spec: &MlpSpec) -> Result<&'static str, TrainError> {
+    let applies = device == Device::Cpu
+        || spec.hidden.len() <= FUSED_LAYERS && spec.hidden.iter().all(|&width| width <= FUSED_WIDTH);
+    match choice {
+        EngineChoice::Auto | EngineChoice::Fused if applies => Ok("fused"),
+        EngineChoice::Fused => Err(TrainError::Engine(format!(
+            "`engine = \"fused\"` takes at most {FUSED_LAYERS} hidden layers of {FUSED_WIDTH} on a GPU; use smaller \
+             `network.hidden`, `--engine burn` or `--device cpu`"
+        ))),
+        EngineChoice::Burn | EngineChoice::Auto if cfg!(feature = "burn") => Ok("burn"),
+        EngineChoice::Burn | EngineChoice::Auto => Err(TrainError::Engine(
+            "this build has no burn engine; build with the default features, or use `--engine fused`".into(),
         )),
     }
 }
@@ -104,26 +194,36 @@ pub(crate) fn threads(config: &Config) -> usize {
     }
 }
 
-fn cpu_network(engine: &str, spec: &MlpSpec, backend: &Cpu) -> Result<Box<dyn Network<Cpu>>, TrainError> {
+fn cpu_network(engine: &str, spec: &MlpSpec, backend: &Cpu) -> Box<dyn Network<Cpu>> {
     #[cfg(feature = "burn")]
     if engine == "burn" {
         use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, cpu_device};
-        return Ok(Box::new(BurnNetwork::new(spec.inputs, &cpu_device(), |device| ActorCritic::new(spec, device))));
+        return Box::new(BurnNetwork::new(spec.inputs, &cpu_device(), |device| ActorCritic::new(spec, device)));
     }
     let _ = engine;
-    Ok(Box::new(striatum_agent::FusedNetwork::new(spec, backend.threads())))
+    Box::new(FusedNetwork::new(spec, 1, backend))
 }
 
-#[cfg(feature = "burn")]
-fn gpu_network(gpu: &Gpu, spec: &MlpSpec) -> Result<Box<dyn Network<Gpu>>, TrainError> {
-    use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device};
-    let device = burn_device(gpu)?;
-    Ok(Box::new(BurnNetwork::new(spec.inputs, &device, |device| ActorCritic::new(spec, device))))
+fn gpu_network(engine: &str, gpu: &Gpu, spec: &MlpSpec, agents: usize) -> Result<Box<dyn Network<Gpu>>, TrainError> {
+    #[cfg(feature = "burn")]
+    if engine == "burn" {
+        use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device};
+        let device = burn_device(gpu)?;
+        return Ok(Box::new(BurnNetwork::new(spec.inputs, &device, |device| ActorCritic::new(spec, device))));
+    }
+    let _ = engine;
+    Ok(Box::new(FusedGpuNetwork::new(spec, agents, gpu)))
 }
 
-#[cfg(not(feature = "burn"))]
-fn gpu_network(_: &Gpu, _: &MlpSpec) -> Result<Box<dyn Network<Gpu>>, TrainError> {
-    Err(TrainError::Engine("this build has no burn engine, which GPUs need".into()))
+/// Calls the same generic code for whichever backend a trainer was opened on.
+#[macro_export]
+macro_rules! with_trainer {
+    ($trainer:expr, $name:ident => $body:expr) => {
+        match $trainer {
+            $crate::engine::AnyTrainer::Cpu($name) => $body,
+            $crate::engine::AnyTrainer::Gpu($name) => $body,
+        }
+    };
 }
 
 /// Calls the same generic code for whichever backend was opened.

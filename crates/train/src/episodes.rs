@@ -35,14 +35,29 @@ impl EpisodeStats {
         self.running_returns[env] += f64::from(reward);
         self.running_lengths[env] += 1;
         if done {
-            if self.returns.len() == WINDOW {
-                self.returns.pop_front();
-                self.lengths.pop_front();
-            }
-            self.returns.push_back(std::mem::take(&mut self.running_returns[env]));
-            self.lengths.push_back(f64::from(std::mem::take(&mut self.running_lengths[env])));
+            let episode_return = std::mem::take(&mut self.running_returns[env]);
+            let length = std::mem::take(&mut self.running_lengths[env]);
+            self.push(episode_return, f64::from(length));
             self.finished += 1;
         }
+    }
+
+    /// Takes a rollout into account of which `count` episodes finished: returns and lengths of the last of them, first one first.
+    pub fn extend(&mut self, count: u64, returns: &[f32], lengths: &[f32]) {
+        let kept = returns.len().min(count as usize);
+        for (&episode_return, &length) in returns.iter().zip(lengths).take(kept) {
+            self.push(f64::from(episode_return), f64::from(length));
+        }
+        self.finished += count;
+    }
+
+    fn push(&mut self, episode_return: f64, length: f64) {
+        if self.returns.len() == WINDOW {
+            self.returns.pop_front();
+            self.lengths.pop_front();
+        }
+        self.returns.push_back(episode_return);
+        self.lengths.push_back(length);
     }
 
     /// Mean return of the last episodes; none if no episode has finished.
@@ -89,6 +104,18 @@ mod tests {
         assert_eq!(stats.finished(), 150);
         assert!(stats.reaches(100.5) && !stats.reaches(100.6));
         assert_eq!(stats.running_returns[1], 15_000.0);
+    }
+
+    #[test]
+    fn a_rollout_that_is_taken_at_once_counts_as_its_episodes() {
+        let mut stats = EpisodeStats::new(1);
+        stats.step(0, 7.0, true);
+        // Two finished, and the rest of the window is empty.
+        stats.extend(2, &[1.0, 4.0, 0.0], &[10.0, 20.0, 0.0]);
+        assert_eq!((stats.mean_return(), stats.mean_length(), stats.finished()), (Some(4.0), Some(31.0 / 3.0), 3));
+        let returns: Vec<f32> = (0..100u8).map(f32::from).collect();
+        stats.extend(1000, &returns, &returns);
+        assert_eq!((stats.mean_return(), stats.finished()), (Some(49.5), 1003));
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::export::ExportError;
+use crate::fleet::FleetError;
 use crate::sinks::SinkError;
 use crate::spec::SpecError;
 use std::path::PathBuf;
-use striatum_agent::UpdateError;
+use striatum_agent::NotFinite;
 use striatum_envs::EnvError;
 use striatum_kernels::KernelError;
 
@@ -27,7 +28,7 @@ pub enum TrainError {
     Kernel(#[from] KernelError),
     /// An update failed.
     #[error(transparent)]
-    Update(#[from] UpdateError),
+    Update(#[from] NotFinite),
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -40,6 +41,9 @@ pub enum TrainError {
     /// The engine asked for is not to be had.
     #[error("{0}")]
     Engine(String),
+    /// Several agents could not be launched.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// The run folder cannot be used.
     #[error("the run folder `{}` {reason}", path.display())]
     Folder {

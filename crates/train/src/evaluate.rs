@@ -1,6 +1,6 @@
 //! Evaluation in environments of their own.
 
-use crate::actor::{Actor, Choice, normalized};
+use crate::actor::{Actions, Actor, Choice};
 use crate::config::Config;
 use crate::error::TrainError;
 use serde::Serialize;
@@ -95,23 +95,32 @@ pub fn evaluate<B: Backend>(
         Choice::Sampled(seed) => Choice::Sampled(occasion.seed(seed)),
         Choice::Deterministic => choice,
     };
-    let mut actor = Actor::new(choice, envs.action_space(), &config.network, &config.dopamine);
-    actor.begin(learner)?;
+    let layout = learner.spec().head.clone();
+    let mut actor = Actor::new(choice, (0, count), &layout, envs.action_space(), config);
+    let mut log_std = vec![0.0; layout.policy.log_std_len()];
+    learner.read_log_std(0, &mut log_std)?;
+    actor.begin(&log_std);
+    let standardizer = normalizer.map(|moments| moments.standardizer(config.normalize.observation_clip));
+    let actions = count * layout.policy.action_width();
+    let [mut stored, mut taken] = [vec![0.0; actions], vec![0.0; actions]];
+    let mut log_probs = vec![0.0; count];
     let mut left: Vec<usize> = (0..count).map(|i| episodes / count + usize::from(i < episodes % count)).collect();
     let (mut observations, mut final_observations) = (vec![0.0; count * width], vec![0.0; count * width]);
     let [mut rewards, mut terminated, mut truncated] = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
     let mut running = vec![(0.0_f64, 0_u32); count];
     let mut results = Vec::with_capacity(episodes);
 
-    envs.reset(occasion.seed(seed), &mut observations)?;
+    envs.reset(occasion.seed(seed), 0, &mut observations)?;
     let mut step = 0;
     while results.len() < episodes {
-        let rows = normalized(normalizer, config.normalize.observation_clip, &observations);
+        let mut rows = observations.clone();
+        standardizer.iter().for_each(|standardizer| standardizer.apply(&mut rows));
         let outputs = learner.predict(&rows)?;
+        let actions = Actions { stored: &mut stored, taken: &mut taken, log_probs: &mut log_probs };
         // New exploration matrices come as often as in training.
-        let actions = actor.act(learner, &outputs, step, step as usize % config.num_steps());
+        actor.act(&outputs, step, step as usize % config.num_steps(), actions);
         envs.step(
-            &actions.taken,
+            &taken,
             StepBuffers {
                 observations: &mut observations,
                 rewards: &mut rewards,

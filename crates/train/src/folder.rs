@@ -3,6 +3,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::fleet::{is_fleet, list};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,9 @@ impl RunFolder {
     /// If it holds a run already, or cannot be written.
     pub fn create(path: &Path, config: &Config) -> Result<Self, TrainError> {
         let folder = Self { path: path.to_owned() };
+        if is_fleet(path) {
+            return Err(folder.error("holds a launch of several agents; give another `--out`".to_owned()));
+        }
         if folder.latest().exists() {
             return Err(folder.error(format!(
                 "holds a run already; `striatum resume {}` continues it, or give another `--out`",
@@ -45,6 +49,13 @@ impl RunFolder {
     /// If there is no run in it.
     pub fn open(path: &Path) -> Result<Self, TrainError> {
         let folder = Self { path: path.to_owned() };
+        if is_fleet(path) {
+            let agent = list(path)?.agents.swap_remove(0).folder;
+            return Err(folder.error(format!(
+                "holds a launch of several agents; give the folder of one, such as `{}`",
+                path.join(agent).display()
+            )));
+        }
         if !folder.config().is_file() {
             return Err(
                 folder.error("holds no run (it has no `config.toml`); give a folder that `striatum train` made".into())
@@ -94,6 +105,23 @@ impl RunFolder {
         let checkpoint = Checkpoint::load(path)?;
         let config = Config::from_toml(&checkpoint.config, &path.display().to_string())?;
         Ok((checkpoint, config))
+    }
+
+    /// Removes TensorBoard's event files, of a run that begins again because it has saved nothing.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub(crate) fn forget_curves(&self) -> Result<(), TrainError> {
+        let forget = || {
+            for entry in fs::read_dir(&self.path)? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with("events.out.tfevents.") {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+            Ok(())
+        };
+        forget().map_err(|error| self.unwritable(&error))
     }
 
     fn unwritable(&self, error: &io::Error) -> TrainError {

@@ -1,7 +1,7 @@
 //! Training: configuration, the loop, events and their sinks, checkpoints, evaluation and export.
 //!
 //! [`run::train`] and [`run::resume`] are the entrances; [`run`] holds the loop from the first iteration to the summary, and
-//! [`trainer`] one iteration of it.
+//! [`trainer`] one iteration of it. [`fleet`] trains several agents in one launch.
 
 pub mod actor;
 pub mod checkpoint;
@@ -13,16 +13,21 @@ mod error;
 pub mod evaluate;
 pub mod event;
 pub mod export;
+pub mod fleet;
 pub mod folder;
 mod format;
 pub mod plot;
+pub mod resident;
 pub mod run;
 pub mod saved;
 mod scalars;
 mod schedule;
+pub mod session;
 pub mod sinks;
+pub mod source;
 pub mod spec;
 mod state;
+pub mod statistics;
 pub mod trainer;
 
 pub use error::TrainError;

@@ -1,13 +1,14 @@
 //! Runs: starting one, resuming one, and the loop from the first iteration to the summary.
 
 use crate::checkpoint::Checkpoint;
-use crate::config::Config;
+use crate::config::{Config, DeviceChoice, EngineChoice};
 use crate::engine::{self, Engine, EngineInfo};
 use crate::error::TrainError;
 use crate::event::{Event, SavedKind};
 use crate::folder::RunFolder;
 use crate::scalars::scalars;
-use crate::sinks::{Console, Jsonl, Sinks, TensorBoard};
+use crate::session::Session;
+use crate::sinks::{Console, Jsonl, Sink, Sinks, TensorBoard};
 use crate::spec::network_spec;
 use crate::trainer::{Iteration, Trainer};
 use serde::Serialize;
@@ -53,6 +54,8 @@ pub struct Summary {
     pub episodic_return: Option<f64>,
     /// Best mean return of a deterministic evaluation.
     pub best_return: Option<f64>,
+    /// Mean return of the last deterministic evaluation.
+    pub last_return: Option<f64>,
     /// Environment steps a second over the whole run.
     pub steps_per_second: f64,
     /// Seconds of training.
@@ -67,20 +70,49 @@ pub struct Summary {
     pub run: PathBuf,
 }
 
+/// What a resume may change of a run's settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Where the run ends.
+    pub total_steps: Option<u64>,
+    /// Where to train.
+    pub device: Option<DeviceChoice>,
+    /// What computes the networks.
+    pub engine: Option<EngineChoice>,
+}
+
+impl Changes {
+    /// Changes the settings of a run that goes on from `checkpoint`, or from the beginning.
+    ///
+    /// # Errors
+    /// If the checkpoint does not say how far the run has come.
+    pub fn apply(&self, config: &mut Config, checkpoint: Option<&Checkpoint>) -> Result<(), TrainError> {
+        config.device = self.device.unwrap_or(config.device);
+        config.engine = self.engine.unwrap_or(config.engine);
+        let Some(total) = self.total_steps else { return Ok(()) };
+        config.total_steps = total;
+        if let Some(checkpoint) = checkpoint
+            && total > checkpoint.counter("steps")?
+            && checkpoint.counters.contains_key("solved_at_steps")
+        {
+            // Whoever extends a solved run does not want it to end at once.
+            config.run.stop_at_threshold = false;
+        }
+        Ok(())
+    }
+}
+
 /// Starts a run.
 ///
 /// # Errors
 /// If settings, task, device or folder do not allow it, or training fails; what was saved stays.
 pub fn train(config: Config, make_envs: &MakeEnvs<'_>, options: &RunOptions<'_>) -> Result<Summary, TrainError> {
-    let (engine, info) = open_engine(&config, make_envs)?;
-    crate::with_learner!(engine, learner => {
-        let trainer = Trainer::new(config, learner, make_envs)?;
-        let folder = RunFolder::create(&options.out, &trainer.config)?;
-        Run::new(trainer, folder, info, options, false)?.run()
-    })
+    let seat = Seat { threads: config.threads, console: console(options.quiet), new_folder: true };
+    conduct(config, None, seat, make_envs, options)
 }
 
-/// Continues a run from its latest checkpoint; a larger `total_steps` extends it. A run that is finished is left as it is.
+/// Continues a run from its latest checkpoint; a larger `total_steps` extends it. A run that is finished, or has reached
+/// [`RunOptions::stop_after`], is left as it is.
 ///
 /// # Errors
 /// If the run cannot be read, or as [`train`].
@@ -90,17 +122,66 @@ pub fn resume(
     make_envs: &MakeEnvs<'_>,
     options: &RunOptions<'_>,
 ) -> Result<Summary, TrainError> {
-    let (engine, info) = open_engine(&config, make_envs)?;
-    let folder = RunFolder::open(&options.out)?;
-    crate::with_learner!(engine, learner => {
-        let mut trainer = Trainer::new(config, learner, make_envs)?;
-        trainer.restore(checkpoint)?;
-        if is_done(&trainer) {
-            return Ok(summary(&trainer, &info, &folder));
+    let seat = Seat { threads: config.threads, console: console(options.quiet), new_folder: false };
+    conduct(config, Some(checkpoint), seat, make_envs, options)
+}
+
+fn console(quiet: bool) -> Box<dyn Sink> {
+    Box::new(if quiet { Console::quiet(std::io::stderr()) } else { Console::stderr() })
+}
+
+/// What differs between a run alone and one of several.
+pub(crate) struct Seat {
+    /// Threads of the CPU engine in place of the configuration's, which the result does not depend on.
+    pub threads: usize,
+    /// What shows the run's progress.
+    pub console: Box<dyn Sink>,
+    /// Whether the folder is made here.
+    pub new_folder: bool,
+}
+
+/// One agent alone, from where it stands to its summary.
+pub(crate) fn conduct(
+    config: Config,
+    checkpoint: Option<&Checkpoint>,
+    seat: Seat,
+    make_envs: &MakeEnvs<'_>,
+    options: &RunOptions<'_>,
+) -> Result<Summary, TrainError> {
+    let (trainer, info) = engine::open_trainer(vec![Config { threads: seat.threads, ..config.clone() }], make_envs)?;
+    crate::with_trainer!(trainer, trainer => {
+        let mut trainer = trainer;
+        // How many threads there are is not part of the result.
+        trainer.sessions[0].config = config;
+        if let Some(checkpoint) = checkpoint {
+            trainer.restore(0, checkpoint)?;
         }
-        folder.write_config(&trainer.config)?;
-        Run::new(trainer, folder, info, options, true)?.run()
+        let folder = match seat.new_folder {
+            true => RunFolder::create(&options.out, &trainer.sessions[0].config)?,
+            false => RunFolder::open(&options.out)?,
+        };
+        if checkpoint.is_some() && has_nothing_to_do(&trainer.sessions[0], options) {
+            return Ok(summary(&trainer.sessions[0], &info, &folder));
+        }
+        if !seat.new_folder {
+            folder.write_config(&trainer.sessions[0].config)?;
+        }
+        let mut run = Run::open(folder, info, options, seat.console, checkpoint.map(|_| trainer.sessions[0].progress.steps))?;
+        run.start(&trainer.sessions[0]);
+        let outcome = iterate(&mut run, &mut trainer);
+        run.close(&mut trainer, 0, outcome)
     })
+}
+
+/// Trains until done, solved or interrupted.
+fn iterate<B: Backend>(run: &mut Run<'_>, trainer: &mut Trainer<B>) -> Result<(), TrainError> {
+    while !trainer.sessions[0].is_finished() {
+        trainer.iterate()?;
+        if !run.after(trainer, 0)? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The engine for a configuration and the spaces of its task.
@@ -110,99 +191,38 @@ pub(crate) fn open_engine(config: &Config, make_envs: &MakeEnvs<'_>) -> Result<(
     engine::open(config, &spec)
 }
 
-/// A run under way.
-struct Run<'a, B: Backend> {
-    trainer: Trainer<B>,
+/// What a run does around the iterations of whoever trains its agent: report, evaluate, save, and tell when to stop. It starts
+/// ([`start`](Self::start)), follows each iteration ([`after`](Self::after)) and ends ([`close`](Self::close)).
+pub(crate) struct Run<'a> {
     folder: RunFolder,
     info: EngineInfo,
     options: &'a RunOptions<'a>,
     sinks: Sinks,
 }
 
-impl<'a, B: Backend> Run<'a, B> {
-    fn new(
-        trainer: Trainer<B>,
+impl<'a> Run<'a> {
+    /// Opens the run's files in its folder; `resumed_at` is the step that a resumed run goes on from.
+    pub(crate) fn open(
         folder: RunFolder,
         info: EngineInfo,
         options: &'a RunOptions<'a>,
-        resumed: bool,
+        console: Box<dyn Sink>,
+        resumed_at: Option<u64>,
     ) -> Result<Self, TrainError> {
-        let step = trainer.progress().steps;
         let mut sinks = Sinks::new();
-        sinks.add(if options.quiet { Console::quiet(std::io::stderr()) } else { Console::stderr() });
+        sinks.add(console);
         sinks.add(TensorBoard::open(folder.path())?);
         let metrics = folder.metrics();
-        sinks.add(if resumed { Jsonl::resume(&metrics, step)? } else { Jsonl::create(&metrics)? });
-        Ok(Self { trainer, folder, info, options, sinks })
-    }
-
-    fn run(mut self) -> Result<Summary, TrainError> {
-        self.start();
-        let outcome = self.train();
-        self.end(&outcome);
-        outcome.map(|()| summary(&self.trainer, &self.info, &self.folder))
-    }
-
-    /// The training loop: collect and learn, report, evaluate, save, until done, solved or interrupted.
-    fn train(&mut self) -> Result<(), TrainError> {
-        while !self.trainer.is_finished() {
-            let iteration = self.trainer.iterate()?;
-            self.report(&iteration);
-            if self.trainer.evaluation_is_due() {
-                self.evaluate()?;
-            }
-            if self.solved_and_done() || self.interrupted() {
-                break;
-            }
-            if self.checkpoint_is_due() {
-                self.save_latest()?;
-            }
-        }
-        if !self.interrupted() && self.trainer.progress().evaluated_at < self.trainer.progress().steps {
-            self.evaluate()?;
-        }
-        self.save_latest()
-    }
-
-    fn interrupted(&self) -> bool {
-        let stop = self.options.stop_after.is_some_and(|steps| self.trainer.progress().steps >= steps);
-        stop && !self.trainer.is_finished() || self.options.interrupted.load(Ordering::Relaxed)
-    }
-
-    fn solved_and_done(&self) -> bool {
-        self.trainer.config.run.stop_at_threshold && self.trainer.is_solved()
-    }
-
-    fn checkpoint_is_due(&self) -> bool {
-        let interval = self.trainer.config.run.checkpoint_interval;
-        interval > 0 && self.trainer.progress.steps - self.trainer.progress.saved_at >= interval
-    }
-
-    fn evaluate(&mut self) -> Result<(), TrainError> {
-        let (evaluation, best) = self.trainer.evaluate()?;
-        self.sinks.emit(&Event::Evaluation {
-            step: self.trainer.progress().steps,
-            wall_seconds: self.trainer.wall_seconds(),
-            mean: evaluation.mean_return,
-            std: evaluation.std_return,
-            episodes: evaluation.episodes,
+        sinks.add(match resumed_at {
+            Some(step) => Jsonl::resume(&metrics, step)?,
+            None => Jsonl::create(&metrics)?,
         });
-        if best { self.save(self.folder.best(), SavedKind::Best) } else { Ok(()) }
+        Ok(Self { folder, info, options, sinks })
     }
 
-    fn save_latest(&mut self) -> Result<(), TrainError> {
-        self.trainer.progress.saved_at = self.trainer.progress.steps;
-        self.save(self.folder.latest(), SavedKind::Latest)
-    }
-
-    fn save(&mut self, path: PathBuf, kind: SavedKind) -> Result<(), TrainError> {
-        self.trainer.checkpoint()?.save(&path)?;
-        self.sinks.emit(&Event::Saved { step: self.trainer.progress().steps, path, kind });
-        Ok(())
-    }
-
-    fn start(&mut self) {
-        let config = &self.trainer.config;
+    /// Announces the run.
+    pub(crate) fn start(&mut self, session: &Session) {
+        let config = &session.config;
         self.sinks.emit(&Event::Start {
             config: config.to_toml(),
             task: config.task.clone(),
@@ -212,41 +232,111 @@ impl<'a, B: Backend> Run<'a, B> {
             reason: self.info.reason.clone(),
             seed: config.seed,
             total_steps: config.total_steps,
-            step: self.trainer.progress().steps,
-            wall_seconds: self.trainer.wall_seconds(),
+            step: session.progress.steps,
+            wall_seconds: session.wall_seconds(),
         });
+    }
+
+    /// Reports an agent's iteration, evaluates and saves where that is due. False if the run ends here.
+    pub(crate) fn after<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize) -> Result<bool, TrainError> {
+        let iteration = trainer.iteration(agent)?;
+        self.report(&mut trainer.sessions[agent], &iteration);
+        if trainer.sessions[agent].evaluation_is_due() {
+            self.evaluate(trainer, agent)?;
+        }
+        let session = &trainer.sessions[agent];
+        if is_done(session) || self.is_stopped(session) {
+            return Ok(false);
+        }
+        if session.checkpoint_is_due() {
+            self.save_latest(trainer, agent)?;
+        }
+        Ok(true)
+    }
+
+    /// Evaluates the agent of a run that is done, saves it, and announces the end. An `outcome` that is an error is passed on.
+    pub(crate) fn close<B: Backend>(
+        mut self,
+        trainer: &mut Trainer<B>,
+        agent: usize,
+        outcome: Result<(), TrainError>,
+    ) -> Result<Summary, TrainError> {
+        let outcome = outcome.and_then(|()| {
+            let session = &trainer.sessions[agent];
+            if is_done(session) && session.progress.evaluated_at < session.progress.steps {
+                self.evaluate(trainer, agent)?;
+            }
+            self.save_latest(trainer, agent)
+        });
+        self.end(&trainer.sessions[agent], &outcome);
+        outcome.map(|()| summary(&trainer.sessions[agent], &self.info, &self.folder))
+    }
+
+    fn is_stopped(&self, session: &Session) -> bool {
+        has_reached(session, self.options.stop_after) || self.options.interrupted.load(Ordering::Relaxed)
+    }
+
+    fn evaluate<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize) -> Result<(), TrainError> {
+        let (evaluation, best) = trainer.evaluate(agent)?;
+        let session = &trainer.sessions[agent];
+        self.sinks.emit(&Event::Evaluation {
+            step: session.progress.steps,
+            wall_seconds: session.wall_seconds(),
+            mean: evaluation.mean_return,
+            std: evaluation.std_return,
+            episodes: evaluation.episodes,
+        });
+        if best { self.save(trainer, agent, self.folder.best(), SavedKind::Best) } else { Ok(()) }
+    }
+
+    fn save_latest<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize) -> Result<(), TrainError> {
+        let progress = &mut trainer.sessions[agent].progress;
+        progress.saved_at = progress.steps;
+        self.save(trainer, agent, self.folder.latest(), SavedKind::Latest)
+    }
+
+    fn save<B: Backend>(
+        &mut self,
+        trainer: &mut Trainer<B>,
+        agent: usize,
+        path: PathBuf,
+        kind: SavedKind,
+    ) -> Result<(), TrainError> {
+        trainer.checkpoint(agent)?.save(&path)?;
+        self.sinks.emit(&Event::Saved { step: trainer.sessions[agent].progress.steps, path, kind });
+        Ok(())
     }
 
     /// Passes an iteration on, if the last one was reported at least `run.log_interval` steps ago.
-    fn report(&mut self, iteration: &Iteration) {
-        let step = self.trainer.progress().steps;
-        let since = step - self.trainer.progress.reported_at;
-        if since < self.trainer.config.run.log_interval && !self.trainer.is_finished() {
+    fn report(&mut self, session: &mut Session, iteration: &Iteration) {
+        let step = session.progress.steps;
+        let since = step - session.progress.reported_at;
+        if since < session.config.run.log_interval && !session.is_finished() {
             return;
         }
-        self.trainer.progress.reported_at = step;
-        let episodes = &self.trainer.collector.episodes;
+        session.progress.reported_at = step;
+        let episodes = &session.episodes;
         self.sinks.emit(&Event::Iteration {
             step,
-            wall_seconds: self.trainer.wall_seconds(),
+            wall_seconds: session.wall_seconds(),
             steps_per_second: iteration.steps_per_second,
             episodes: episodes.finished(),
             episodic_return: episodes.mean_return(),
-            scalars: scalars(iteration, episodes, &self.trainer.config),
+            scalars: scalars(iteration, episodes, &session.config),
         });
     }
 
-    fn end(&mut self, outcome: &Result<(), TrainError>) {
+    fn end(&mut self, session: &Session, outcome: &Result<(), TrainError>) {
         let reason = match outcome {
             Err(_) => "failed",
-            Ok(()) if self.solved_and_done() => "solved",
-            Ok(()) if self.trainer.is_finished() => "finished",
+            Ok(()) if is_solved_and_done(session) => "solved",
+            Ok(()) if session.is_finished() => "finished",
             Ok(()) => "interrupted",
         };
-        let episodes = &self.trainer.collector.episodes;
+        let episodes = &session.episodes;
         self.sinks.emit(&Event::End {
-            step: self.trainer.progress().steps,
-            wall_seconds: self.trainer.wall_seconds(),
+            step: session.progress.steps,
+            wall_seconds: session.wall_seconds(),
             episodes: episodes.finished(),
             episodic_return: episodes.mean_return(),
             reason: reason.to_owned(),
@@ -254,14 +344,30 @@ impl<'a, B: Backend> Run<'a, B> {
     }
 }
 
-/// Whether every step is done, or the run was to stop once solved and is.
-fn is_done<B: Backend>(trainer: &Trainer<B>) -> bool {
-    trainer.is_finished() || trainer.config.run.stop_at_threshold && trainer.is_solved()
+fn is_solved_and_done(session: &Session) -> bool {
+    session.config.run.stop_at_threshold && session.is_solved()
 }
 
-fn summary<B: Backend>(trainer: &Trainer<B>, info: &EngineInfo, folder: &RunFolder) -> Summary {
-    let (config, progress) = (&trainer.config, trainer.progress());
-    let wall_seconds = trainer.wall_seconds();
+/// Whether every step is done, or the run was to stop once solved and is.
+fn is_done(session: &Session) -> bool {
+    session.is_finished() || is_solved_and_done(session)
+}
+
+fn has_reached(session: &Session, stop_after: Option<u64>) -> bool {
+    stop_after.is_some_and(|steps| session.progress.steps >= steps)
+}
+
+/// Whether a run that goes on from a checkpoint may stay as it is.
+pub(crate) fn has_nothing_to_do(session: &Session, options: &RunOptions<'_>) -> bool {
+    match is_done(session) {
+        true => session.progress.evaluated_at >= session.progress.steps,
+        false => has_reached(session, options.stop_after),
+    }
+}
+
+pub(crate) fn summary(session: &Session, info: &EngineInfo, folder: &RunFolder) -> Summary {
+    let (config, progress) = (&session.config, &session.progress);
+    let wall_seconds = session.wall_seconds();
     Summary {
         task: config.task.clone(),
         algo: config.algo_name(),
@@ -269,14 +375,15 @@ fn summary<B: Backend>(trainer: &Trainer<B>, info: &EngineInfo, folder: &RunFold
         device: info.device.clone(),
         seed: config.seed,
         steps: progress.steps,
-        episodes: trainer.collector.episodes.finished(),
-        episodic_return: trainer.collector.episodes.mean_return(),
+        episodes: session.episodes.finished(),
+        episodic_return: session.episodes.mean_return(),
         best_return: progress.best_return,
+        last_return: progress.last_return,
         steps_per_second: progress.steps as f64 / wall_seconds,
         wall_seconds,
         solved_at_steps: progress.solved_at_steps,
         solved_at_seconds: progress.solved_at_seconds,
-        finished: is_done(trainer),
+        finished: is_done(session),
         run: folder.path().to_owned(),
     }
 }
@@ -286,11 +393,11 @@ fn summary<B: Backend>(trainer: &Trainer<B>, info: &EngineInfo, folder: &RunFold
 /// # Errors
 /// If the checkpoint does not fit its own configuration, or the device cannot be opened.
 pub fn load_learner<B: Backend>(learner: &mut Learner<B>, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-    let mut state = learner.state()?;
+    let mut state = learner.state(0)?;
     let params = learner.spec().params();
     for param in &params {
         let values = checkpoint.f32(&param.name, &param.shape)?;
         state.weights[param.offset..param.offset + param.len()].copy_from_slice(values);
     }
-    Ok(learner.restore(&state)?)
+    Ok(learner.restore(0, &state)?)
 }

@@ -2,59 +2,65 @@
 
 use crate::checkpoint::{Array, Checkpoint, CheckpointError, Data};
 use crate::error::TrainError;
+use crate::session::Session;
 use crate::trainer::Trainer;
 use striatum_agent::LearnerState;
 use striatum_envs::Snapshot;
 use striatum_kernels::{Backend, ReturnScaler, RunningMoments};
 
 impl<B: Backend> Trainer<B> {
-    /// Everything that has to be kept to go on bit for bit.
+    /// Everything that has to be kept of an agent to go on bit for bit.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
-        let mut checkpoint = Checkpoint { config: self.config.to_toml(), ..Default::default() };
-        self.save_progress(&mut checkpoint);
-        self.save_learner(&mut checkpoint)?;
-        self.save_environments(&mut checkpoint);
-        if let Some(normalizer) = &self.collector.normalizer {
+    pub fn checkpoint(&mut self, agent: usize) -> Result<Checkpoint, TrainError> {
+        let snapshot = self.source.snapshot(self.learner.backend(), agent, &mut self.sessions[agent])?;
+        let session = &self.sessions[agent];
+        let mut checkpoint = Checkpoint { config: session.config.to_toml(), ..Default::default() };
+        self.save_progress(agent, &mut checkpoint);
+        self.save_learner(agent, &mut checkpoint)?;
+        save_environments(&mut checkpoint, snapshot, session);
+        if let Some(normalizer) = &session.normalizer {
             save_moments(&mut checkpoint, "normalizer", normalizer);
         }
-        if let Some(scaler) = &self.collector.scaler {
+        if let Some(scaler) = &session.scaler {
             put(&mut checkpoint, "reward_scaler.returns", scaler.returns().to_vec());
             save_moments(&mut checkpoint, "reward_scaler", scaler.moments());
         }
         Ok(checkpoint)
     }
 
-    /// Takes over what [`checkpoint`](Self::checkpoint) gave.
+    /// Takes over for an agent what [`checkpoint`](Self::checkpoint) gave.
     ///
     /// # Errors
     /// If the checkpoint lacks something, or something has another shape than this configuration's.
-    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-        self.restore_progress(checkpoint)?;
-        self.restore_learner(checkpoint)?;
-        self.restore_environments(checkpoint)?;
-        self.restore_statistics(checkpoint)
+    pub fn restore(&mut self, agent: usize, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        restore_progress(checkpoint, &mut self.sessions[agent])?;
+        self.restore_learner(agent, checkpoint)?;
+        let inputs = self.learner.spec().inputs;
+        restore_statistics(checkpoint, &mut self.sessions[agent], inputs)?;
+        self.restore_environments(agent, checkpoint)
     }
 
-    fn save_progress(&self, checkpoint: &mut Checkpoint) {
-        let progress = &self.progress;
+    fn save_progress(&self, agent: usize, checkpoint: &mut Checkpoint) {
+        let session = &self.sessions[agent];
+        let progress = &session.progress;
         let counters = [
             ("steps", Some(progress.steps)),
             ("iterations", Some(u64::from(progress.iterations))),
-            ("batch_steps", Some(u64::from(self.collector.steps))),
-            ("optimizer_steps", Some(self.learner.optimizer_steps())),
-            ("episodes", Some(self.collector.episodes.finished)),
+            ("batch_steps", Some(u64::from(self.source.steps()))),
+            ("optimizer_steps", Some(self.learner.optimizer_steps(agent))),
+            ("episodes", Some(session.episodes.finished)),
             ("evaluated_at", Some(progress.evaluated_at)),
             ("saved_at", Some(progress.saved_at)),
             ("reported_at", Some(progress.reported_at)),
             ("solved_at_steps", progress.solved_at_steps),
         ];
         let numbers = [
-            ("wall_seconds", Some(self.wall_seconds())),
+            ("wall_seconds", Some(session.wall_seconds())),
             ("solved_at_seconds", progress.solved_at_seconds),
             ("best_return", progress.best_return),
+            ("last_return", progress.last_return),
         ];
         let present = |(name, value): (&str, Option<u64>)| Some((name.to_owned(), value?));
         checkpoint.counters.extend(counters.into_iter().filter_map(present));
@@ -62,24 +68,8 @@ impl<B: Backend> Trainer<B> {
         checkpoint.numbers.extend(numbers.into_iter().filter_map(present));
     }
 
-    fn restore_progress(&mut self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
-        let progress = &mut self.progress;
-        progress.steps = checkpoint.counter("steps")?;
-        progress.iterations = checkpoint.counter("iterations")? as u32;
-        self.collector.steps = checkpoint.counter("batch_steps")? as u32;
-        self.collector.episodes.finished = checkpoint.counter("episodes")?;
-        progress.evaluated_at = checkpoint.counter("evaluated_at")?.min(progress.steps);
-        progress.saved_at = checkpoint.counter("saved_at")?.min(progress.steps);
-        progress.reported_at = checkpoint.counter("reported_at")?.min(progress.steps);
-        progress.solved_at_steps = checkpoint.counters.get("solved_at_steps").copied();
-        progress.wall_seconds = checkpoint.number("wall_seconds")?;
-        progress.solved_at_seconds = checkpoint.numbers.get("solved_at_seconds").copied();
-        progress.best_return = checkpoint.numbers.get("best_return").copied();
-        Ok(())
-    }
-
-    fn save_learner(&self, checkpoint: &mut Checkpoint) -> Result<(), TrainError> {
-        let state = self.learner.state()?;
+    fn save_learner(&self, agent: usize, checkpoint: &mut Checkpoint) -> Result<(), TrainError> {
+        let state = self.learner.state(agent)?;
         for param in self.learner.spec().params() {
             let part = param.offset..param.offset + param.len();
             for (prefix, values) in [
@@ -94,7 +84,7 @@ impl<B: Backend> Trainer<B> {
         Ok(())
     }
 
-    fn restore_learner(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+    fn restore_learner(&mut self, agent: usize, checkpoint: &Checkpoint) -> Result<(), TrainError> {
         let params = self.learner.spec().params();
         let read = |prefix: &str| -> Result<Vec<f32>, CheckpointError> {
             let mut arena = Vec::new();
@@ -109,58 +99,72 @@ impl<B: Backend> Trainer<B> {
             second_moment: read("optimizer.second_moment.")?,
             optimizer_steps: checkpoint.counter("optimizer_steps")?,
         };
-        Ok(self.learner.restore(&state)?)
+        Ok(self.learner.restore(agent, &state)?)
     }
 
-    fn save_environments(&self, checkpoint: &mut Checkpoint) {
-        let snapshot = self.collector.envs.snapshot();
-        let count = self.config.num_envs;
-        checkpoint.counters.insert("env_seed".into(), snapshot.seed);
-        let states = Array::new([count, snapshot.state_width], snapshot.states);
-        checkpoint.tensors.insert("envs.states".into(), states);
-        put(checkpoint, "envs.episodes", snapshot.episodes);
-        put(checkpoint, "envs.steps", snapshot.steps);
-        put(checkpoint, "envs.total_steps", snapshot.total_steps);
-        let episodes = &self.collector.episodes;
-        put(checkpoint, "episodes.running_returns", episodes.running_returns.clone());
-        put(checkpoint, "episodes.running_lengths", episodes.running_lengths.clone());
-        put(checkpoint, "episodes.returns", episodes.returns.iter().copied().collect());
-        put(checkpoint, "episodes.lengths", episodes.lengths.iter().copied().collect());
-    }
-
-    fn restore_environments(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-        let count = self.config.num_envs;
-        let state_width = self.collector.envs.snapshot().state_width;
+    fn restore_environments(&mut self, agent: usize, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        let session = &mut self.sessions[agent];
+        let (count, state_width) = (session.config.num_envs, self.source.state_width());
         let snapshot = Snapshot {
             seed: checkpoint.counter("env_seed")?,
+            first: 0,
             state_width,
             states: checkpoint.f64("envs.states", &[count, state_width])?.to_vec(),
             episodes: checkpoint.u32("envs.episodes", &[count])?.to_vec(),
             steps: checkpoint.u32("envs.steps", &[count])?.to_vec(),
             total_steps: checkpoint.u32("envs.total_steps", &[count])?.to_vec(),
         };
-        self.collector.envs.restore(&snapshot, &mut self.collector.observations)?;
-        let episodes = &mut self.collector.episodes;
+        let episodes = &mut session.episodes;
         episodes.running_returns = checkpoint.f64("episodes.running_returns", &[count])?.to_vec();
         episodes.running_lengths = checkpoint.u32("episodes.running_lengths", &[count])?.to_vec();
         let finished = checkpoint.shape("episodes.returns")?.to_vec();
         episodes.returns = checkpoint.f64("episodes.returns", &finished)?.iter().copied().collect();
         episodes.lengths = checkpoint.f64("episodes.lengths", &[episodes.returns.len()])?.iter().copied().collect();
-        Ok(())
+        let steps = checkpoint.counter("batch_steps")? as u32;
+        self.source.restore(self.learner.backend(), agent, &snapshot, steps, session)
     }
+}
 
-    fn restore_statistics(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-        let width = self.learner.spec().inputs;
-        if let Some(normalizer) = &mut self.collector.normalizer {
-            *normalizer = load_moments(checkpoint, "normalizer", width)?;
-        }
-        if let Some(scaler) = &mut self.collector.scaler {
-            let returns = checkpoint.f64("reward_scaler.returns", &[self.config.num_envs])?.to_vec();
-            let moments = load_moments(checkpoint, "reward_scaler", 1)?;
-            *scaler = ReturnScaler::from_parts(f64::from(self.config.gamma()), returns, moments);
-        }
-        Ok(())
+fn restore_progress(checkpoint: &Checkpoint, session: &mut Session) -> Result<(), CheckpointError> {
+    let progress = &mut session.progress;
+    progress.steps = checkpoint.counter("steps")?;
+    progress.iterations = checkpoint.counter("iterations")? as u32;
+    session.episodes.finished = checkpoint.counter("episodes")?;
+    progress.evaluated_at = checkpoint.counter("evaluated_at")?.min(progress.steps);
+    progress.saved_at = checkpoint.counter("saved_at")?.min(progress.steps);
+    progress.reported_at = checkpoint.counter("reported_at")?.min(progress.steps);
+    progress.solved_at_steps = checkpoint.counters.get("solved_at_steps").copied();
+    progress.wall_seconds = checkpoint.number("wall_seconds")?;
+    progress.solved_at_seconds = checkpoint.numbers.get("solved_at_seconds").copied();
+    progress.best_return = checkpoint.numbers.get("best_return").copied();
+    progress.last_return = checkpoint.numbers.get("last_return").copied();
+    Ok(())
+}
+
+fn restore_statistics(checkpoint: &Checkpoint, session: &mut Session, inputs: usize) -> Result<(), TrainError> {
+    if let Some(normalizer) = &mut session.normalizer {
+        *normalizer = load_moments(checkpoint, "normalizer", inputs)?;
     }
+    if let Some(scaler) = &mut session.scaler {
+        let returns = checkpoint.f64("reward_scaler.returns", &[session.config.num_envs])?.to_vec();
+        let moments = load_moments(checkpoint, "reward_scaler", 1)?;
+        *scaler = ReturnScaler::from_parts(f64::from(session.config.gamma()), returns, moments);
+    }
+    Ok(())
+}
+
+fn save_environments(checkpoint: &mut Checkpoint, snapshot: Snapshot, session: &Session) {
+    checkpoint.counters.insert("env_seed".into(), snapshot.seed);
+    let states = Array::new([session.config.num_envs, snapshot.state_width], snapshot.states);
+    checkpoint.tensors.insert("envs.states".into(), states);
+    put(checkpoint, "envs.episodes", snapshot.episodes);
+    put(checkpoint, "envs.steps", snapshot.steps);
+    put(checkpoint, "envs.total_steps", snapshot.total_steps);
+    let episodes = &session.episodes;
+    put(checkpoint, "episodes.running_returns", episodes.running_returns.clone());
+    put(checkpoint, "episodes.running_lengths", episodes.running_lengths.clone());
+    put(checkpoint, "episodes.returns", episodes.returns.iter().copied().collect());
+    put(checkpoint, "episodes.lengths", episodes.lengths.iter().copied().collect());
 }
 
 /// Adds an array of one dimension.

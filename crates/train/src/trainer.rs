@@ -1,37 +1,16 @@
 //! The training loop.
 
-use crate::actor::{Actor, Choice};
+use crate::actor::Choice;
 use crate::collector::Collector;
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::evaluate::{EVAL_ENVS, Evaluation, Occasion, evaluate};
+use crate::session::Session;
+use crate::source::Source;
 use std::time::Instant;
-use striatum_agent::{Algorithm, Learner, Rollout, UpdateMetrics, update_a2c, update_ppo};
+use striatum_agent::{AgentUpdate, Algorithm, Learner, Rollout, UpdateMetrics, update_a2c, update_ppo};
 use striatum_envs::VecEnv;
-use striatum_kernels::Backend;
-
-/// How far a run has come.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Progress {
-    /// Environment steps, all environments together.
-    pub steps: u64,
-    /// Rollouts learned from.
-    pub iterations: u32,
-    /// Seconds of training, those before a resume counted in.
-    pub wall_seconds: f64,
-    /// Steps at which the mean return of the last 100 episodes first reached the task's threshold.
-    pub solved_at_steps: Option<u64>,
-    /// Seconds at which it did.
-    pub solved_at_seconds: Option<f64>,
-    /// The best mean return of an evaluation.
-    pub best_return: Option<f64>,
-    /// Steps at the last evaluation.
-    pub evaluated_at: u64,
-    /// Steps at the last periodic checkpoint.
-    pub saved_at: u64,
-    /// Steps at the last point of the learning curves.
-    pub reported_at: u64,
-}
+use striatum_kernels::{Backend, Cpu, ROLLOUT_STATS, RolloutShape, RolloutStatsArgs};
 
 /// What one iteration gave, for the sinks.
 #[derive(Clone, Debug)]
@@ -48,15 +27,18 @@ pub struct Iteration {
     pub timing: Timing,
 }
 
-/// Seconds of an iteration's stages. What a stage launches on a GPU without waiting for it counts for the stage that waits.
+/// Seconds of an iteration's stages, which all agents of a launch share. What a stage launches on a GPU without waiting for it counts
+/// for the stage that waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Timing {
-    /// The rollout: T steps of N environments.
+    /// The rollout: T steps of N environments, and their values.
     pub collect: f64,
-    /// Values of the last observations, TD errors and advantages.
+    /// TD errors and advantages.
     pub advantages: f64,
     /// Every epoch and minibatch.
     pub update: f64,
+    /// The whole iteration.
+    pub total: f64,
 }
 
 /// Statistics of a rollout, from the learner's side.
@@ -74,18 +56,28 @@ pub struct RolloutStats {
     pub reward_mean: f64,
 }
 
-/// One agent, its environments and its progress.
+/// Agents that learn side by side, their environments and their runs. What decides the shape of rollouts and minibatches is the same
+/// for all of them.
 pub struct Trainer<B: Backend> {
-    pub(crate) config: Config,
     pub(crate) learner: Learner<B>,
-    pub(crate) collector: Collector,
-    pub(crate) eval_envs: Box<dyn VecEnv>,
-    pub(crate) progress: Progress,
-    started: Instant,
+    pub(crate) source: Box<dyn Source<B>>,
+    pub(crate) sessions: Vec<Session>,
+    rollout: Rollout<B>,
+    /// `[A, K]`.
+    gamma: Vec<f32>,
+    lambda: Vec<f32>,
+    eval_envs: Box<dyn VecEnv>,
+    /// Evaluates one agent at a time where the learner cannot.
+    evaluator: Option<Learner<Cpu>>,
+    stats: B::Buffer,
+    host_stats: Vec<f32>,
+    timing: Timing,
+    /// Share of the run that was left in the last iteration, an agent.
+    remaining: Vec<f32>,
 }
 
-impl<B: Backend> Trainer<B> {
-    /// A trainer at step 0; `make_envs` makes batches of the task.
+impl<B: Backend + 'static> Trainer<B> {
+    /// A trainer of one agent at step 0, whose environments run on the host; `make_envs` makes batches of the task.
     ///
     /// # Errors
     /// If an environment fails.
@@ -94,146 +86,174 @@ impl<B: Backend> Trainer<B> {
         learner: Learner<B>,
         make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError>,
     ) -> Result<Self, TrainError> {
-        let envs = make_envs(config.num_envs)?;
-        let actor = Actor::new(Choice::Sampled(config.seed), envs.action_space(), &config.network, &config.dopamine);
-        let collector = Collector::new(envs, actor, &config, config.gamma())?;
-        let eval_envs = make_envs(config.eval.episodes.min(EVAL_ENVS))?;
-        Ok(Self { config, learner, collector, eval_envs, progress: Progress::default(), started: Instant::now() })
+        let collector = Collector::new(&config, learner.spec(), learner.on_host().is_some(), make_envs)?;
+        Self::with_source(vec![config], learner, Box::new(collector), None, make_envs)
+    }
+}
+
+impl<B: Backend> Trainer<B> {
+    /// A trainer of as many agents as there are configurations, at step 0; `source` gives their rollouts, and `evaluator` plays an
+    /// agent's evaluation episodes in place of `learner`.
+    ///
+    /// # Errors
+    /// If an environment fails.
+    pub fn with_source(
+        configs: Vec<Config>,
+        learner: Learner<B>,
+        source: Box<dyn Source<B>>,
+        evaluator: Option<Learner<Cpu>>,
+        make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError>,
+    ) -> Result<Self, TrainError> {
+        let (agents, heads, inputs) = (configs.len(), learner.spec().head.value_heads, learner.spec().inputs);
+        let (num_steps, num_envs) = (configs[0].num_steps(), configs[0].num_envs);
+        let eval_envs = make_envs(configs[0].eval.episodes.min(EVAL_ENVS))?;
+        let every_head = |of: fn(&Config) -> f32| -> Vec<f32> {
+            configs.iter().flat_map(|config| std::iter::repeat_n(of(config), heads)).collect()
+        };
+        Ok(Self {
+            rollout: Rollout::new(learner.backend(), learner.spec(), agents, num_steps, num_envs),
+            gamma: every_head(Config::gamma),
+            lambda: every_head(Config::gae_lambda),
+            stats: learner.backend().zeros(agents * ROLLOUT_STATS),
+            host_stats: vec![0.0; agents * ROLLOUT_STATS],
+            timing: Timing::default(),
+            remaining: vec![1.0; agents],
+            sessions: configs.into_iter().map(|config| Session::new(config, inputs, eval_envs.solved_at())).collect(),
+            learner,
+            source,
+            eval_envs,
+            evaluator,
+        })
     }
 
-    /// How far the run has come.
-    pub fn progress(&self) -> &Progress {
-        &self.progress
+    /// The runs, one an agent.
+    pub fn sessions(&self) -> &[Session] {
+        &self.sessions
     }
 
-    /// The agent.
+    /// The agents.
     pub fn learner(&mut self) -> &mut Learner<B> {
         &mut self.learner
     }
 
-    /// Whether every step of the run is done.
-    pub fn is_finished(&self) -> bool {
-        self.progress.steps >= self.config.total_steps
-    }
-
-    /// Collects a rollout and learns from it.
-    ///
-    /// # Errors
-    /// If an environment or the device fails, or the gradient is not finite.
-    pub fn iterate(&mut self) -> Result<Iteration, TrainError> {
-        let begun = Instant::now();
-        let (num_steps, gamma, lambda) = (self.config.num_steps(), self.config.gamma(), self.config.gae_lambda());
-        let remaining = self.remaining();
-
-        let transitions = self.collector.collect(&mut self.learner, num_steps)?;
-        let collect = begun.elapsed().as_secs_f64();
-        let rollout = Rollout::new(&mut self.learner, &transitions, gamma, lambda)?;
-        let advantages = begun.elapsed().as_secs_f64();
-        let update = self.update(&rollout, remaining)?;
-        let updated = begun.elapsed().as_secs_f64();
-        let stats = rollout_stats(&rollout, &self.learner, &transitions.rewards)?;
-        self.collector.finish_iteration();
-
-        let steps = transitions.rewards.len() as u64;
-        self.progress.steps += steps;
-        self.progress.iterations += 1;
-        let seconds = begun.elapsed().as_secs_f64();
-        self.note_whether_solved();
-        Ok(Iteration {
-            update,
-            rollout: stats,
-            learning_rate: self.config.learning_rate(remaining),
-            steps_per_second: steps as f64 / seconds,
-            timing: Timing { collect, advantages: advantages - collect, update: updated - advantages },
-        })
-    }
-
-    fn update(&mut self, rollout: &Rollout<B>, remaining: f32) -> Result<UpdateMetrics, TrainError> {
-        let Config { algo, ppo, a2c, dopamine, seed, .. } = &self.config;
-        Ok(match algo {
-            Algorithm::Ppo => {
-                update_ppo(&mut self.learner, rollout, ppo, dopamine, remaining, *seed, self.progress.iterations)?
-            }
-            Algorithm::A2c => update_a2c(&mut self.learner, rollout, a2c, dopamine, remaining)?,
-        })
-    }
-
-    /// The share of the run that is left: 1 in the first iteration, towards 0 in the last.
-    fn remaining(&self) -> f32 {
-        (1.0 - self.progress.steps as f64 / self.config.total_steps as f64).max(0.0) as f32
-    }
-
-    fn note_whether_solved(&mut self) {
-        if self.progress.solved_at_steps.is_none() && self.is_solved() {
-            self.progress.solved_at_steps = Some(self.progress.steps);
-            self.progress.solved_at_seconds = Some(self.wall_seconds());
-        }
-    }
-
-    /// Whether the mean return of the last 100 training episodes reaches the task's threshold.
-    pub fn is_solved(&self) -> bool {
-        self.collector.envs.solved_at().is_some_and(|threshold| self.collector.episodes.reaches(threshold))
-    }
-
-    /// Seconds of training so far, those before a resume counted in.
-    pub fn wall_seconds(&self) -> f64 {
-        self.progress.wall_seconds + self.started.elapsed().as_secs_f64()
-    }
-
-    /// Whether the run's settings ask for an evaluation now.
-    pub fn evaluation_is_due(&self) -> bool {
-        let interval = self.config.eval.interval;
-        interval > 0 && self.progress.steps - self.progress.evaluated_at >= interval
-    }
-
-    /// Deterministic evaluation in separate environments. True if it is the best so far.
+    /// Collects a rollout of every agent and learns from it; then [`iteration`](Self::iteration) tells what came of it.
     ///
     /// # Errors
     /// If an environment or the device fails.
-    pub fn evaluate(&mut self) -> Result<(Evaluation, bool), TrainError> {
-        let evaluation = evaluate(
-            &mut self.learner,
-            self.collector.normalizer.as_ref(),
-            &self.config,
-            &mut *self.eval_envs,
-            Choice::Deterministic,
-            (Occasion::Selection, self.config.seed),
-            self.config.eval.episodes,
-        )?;
-        self.progress.evaluated_at = self.progress.steps;
-        let best = self.progress.best_return.is_none_or(|best| evaluation.mean_return >= best);
-        if best {
-            self.progress.best_return = Some(evaluation.mean_return);
+    pub fn iterate(&mut self) -> Result<(), TrainError> {
+        let begun = Instant::now();
+        let seconds = || begun.elapsed().as_secs_f64();
+        for (remaining, session) in self.remaining.iter_mut().zip(&self.sessions) {
+            *remaining = session.remaining();
         }
+        self.source.collect(&mut self.learner, &mut self.sessions, &mut self.rollout)?;
+        let collected = seconds();
+        self.rollout.estimate(self.learner.backend(), &self.gamma, &self.lambda);
+        let estimated = seconds();
+        self.update()?;
+        let updated = seconds();
+        self.measure()?;
+        self.source.finish_iteration(self.learner.backend(), &mut self.sessions)?;
+        let steps = self.rollout.rows() as u64;
+        self.sessions.iter_mut().for_each(|session| session.advance(steps));
+        self.timing = Timing {
+            collect: collected,
+            advantages: estimated - collected,
+            update: updated - estimated,
+            total: seconds(),
+        };
+        Ok(())
+    }
+
+    fn update(&mut self) -> Result<(), TrainError> {
+        let iteration = self.sessions[0].progress.iterations;
+        let sessions = self.sessions.iter().zip(&self.remaining);
+        match self.sessions[0].config.algo {
+            Algorithm::Ppo => {
+                let agents = sessions.map(|(session, &remaining)| part(&session.config.ppo, session, remaining));
+                update_ppo(&mut self.learner, &self.rollout, agents, iteration)?;
+            }
+            Algorithm::A2c => {
+                let agents = sessions.map(|(session, &remaining)| part(&session.config.a2c, session, remaining));
+                update_a2c(&mut self.learner, &self.rollout, agents)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches what is reported of the rollout.
+    fn measure(&mut self) -> Result<(), TrainError> {
+        let rollout = &self.rollout;
+        let shape =
+            RolloutShape { agents: rollout.agents, heads: rollout.heads, steps: rollout.steps, envs: rollout.envs };
+        let backend = self.learner.backend();
+        backend.rollout_stats(RolloutStatsArgs {
+            shape,
+            deltas: &rollout.deltas,
+            advantages: &rollout.advantages,
+            returns: &rollout.returns,
+            rewards: &rollout.rewards,
+            stats: &mut self.stats,
+        });
+        Ok(backend.read(&self.stats, 0, &mut self.host_stats)?)
+    }
+
+    /// What the last iteration gave an agent.
+    ///
+    /// # Errors
+    /// If its gradient was not finite.
+    pub fn iteration(&self, agent: usize) -> Result<Iteration, TrainError> {
+        Ok(Iteration {
+            update: self.learner.outcome(agent)?,
+            rollout: RolloutStats::of(&self.host_stats[agent * ROLLOUT_STATS..]),
+            learning_rate: self.sessions[agent].config.learning_rate(self.remaining[agent]),
+            steps_per_second: self.rollout.rows() as f64 / self.timing.total,
+            timing: self.timing,
+        })
+    }
+
+    /// Deterministic evaluation of an agent in separate environments. True if it is its best so far.
+    ///
+    /// # Errors
+    /// If an environment or the device fails.
+    pub fn evaluate(&mut self, agent: usize) -> Result<(Evaluation, bool), TrainError> {
+        let session = &mut self.sessions[agent];
+        let occasion = (Occasion::Selection, session.config.seed);
+        let (normalizer, config, episodes) =
+            (session.normalizer.as_ref(), &session.config, session.config.eval.episodes);
+        let (envs, choice) = (&mut *self.eval_envs, Choice::Deterministic);
+        let evaluation = match &mut self.evaluator {
+            None => evaluate(&mut self.learner, normalizer, config, envs, choice, occasion, episodes)?,
+            Some(evaluator) => {
+                evaluator.restore(0, &self.learner.state(agent)?)?;
+                evaluate(evaluator, normalizer, config, envs, choice, occasion, episodes)?
+            }
+        };
+        let best = session.note_evaluation(evaluation.mean_return);
         Ok((evaluation, best))
     }
 }
 
-/// Statistics of raw TD errors (before any normalisation of advantages) and of the critic's fit.
-fn rollout_stats<B: Backend>(
-    rollout: &Rollout<B>,
-    learner: &Learner<B>,
-    rewards: &[f32],
-) -> Result<RolloutStats, TrainError> {
-    let rows = rollout.rows();
-    let deltas = learner.backend().download(&rollout.deltas)?;
-    let (advantages, returns) = rollout.targets(learner.backend())?;
-    let (delta_mean, delta_variance) = moments(&deltas[..rows]);
-    let (_, residual_variance) = moments(&advantages[..rows]);
-    let (_, return_variance) = moments(&returns[..rows]);
-    Ok(RolloutStats {
-        delta_mean,
-        delta_std: delta_variance.sqrt(),
-        delta_positive: deltas[..rows].iter().filter(|&&d| d > 0.0).count() as f64 / rows as f64,
-        // R - V is the advantage.
-        explained_variance: if return_variance > 0.0 { 1.0 - residual_variance / return_variance } else { f64::NAN },
-        reward_mean: moments(rewards).0,
-    })
+fn part<'a, S>(settings: &'a S, session: &'a Session, remaining: f32) -> AgentUpdate<'a, S> {
+    AgentUpdate { settings, dopamine: &session.config.dopamine, remaining, seed: session.config.seed }
 }
 
-/// Mean and population variance.
-fn moments(values: &[f32]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
-    (mean, values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count)
+impl RolloutStats {
+    /// From what the kernel gives an agent.
+    fn of(stats: &[f32]) -> Self {
+        let [delta_mean, delta_variance, delta_positive, advantage_variance, return_variance, reward_mean] =
+            std::array::from_fn(|i| f64::from(stats[i]));
+        Self {
+            delta_mean,
+            delta_std: delta_variance.sqrt(),
+            delta_positive,
+            // R - V is the advantage.
+            explained_variance: if return_variance > 0.0 {
+                1.0 - advantage_variance / return_variance
+            } else {
+                f64::NAN
+            },
+            reward_mean,
+        }
+    }
 }

@@ -111,6 +111,16 @@ fn getters_name_what_is_wrong() {
             "the checkpoint has no number `steps`; it is of a run with other settings",
         ]
     );
+    let (_folder, path, _) = saved();
+    let read = Checkpoint::load(&path).unwrap();
+    assert_eq!(read.tensors, checkpoint.tensors);
+    for error in [
+        read.counter("tensors").unwrap_err(),
+        read.f32("actor.0.weight", &[3, 2]).unwrap_err(),
+        read.f64("actor.0.weight", &[2, 3]).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains(&format!("the checkpoint `{}` has", path.display())), "{error}");
+    }
 }
 
 #[test]
@@ -260,7 +270,7 @@ proptest! {
         tensors in prop::collection::btree_map("[a-z.\"\\\\é]{0,8}", data(), 0..6),
     ) {
         let tensors = tensors.into_iter().map(|(name, data)| (name, Array::new([data.len()], data))).collect();
-        let checkpoint = Checkpoint { config, counters, numbers, tensors };
+        let checkpoint = Checkpoint { file: None, config, counters, numbers, tensors };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.safetensors");
         checkpoint.save(&path).unwrap();

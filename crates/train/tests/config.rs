@@ -136,14 +136,16 @@ fn each_layer_wins_over_the_one_before() {
         preset: Some("num_envs = 1\nseed = 1\nthreads = 1\n[ppo]\nclip = 0.4\nepochs = 1".to_owned()),
         file: Some(file),
         sets: ["seed=3", "ppo.clip=0.2", "seed=4", "ppo.clip = 0.1"].map(str::to_owned).to_vec(),
-        overrides: toml::toml! { seed = 5 },
+        overrides: Table::from_iter([("seed".to_owned(), 5.into()), ("total_steps".to_owned(), 5.into())]),
+        varied: vec!["total_steps=6".to_owned()],
         algo: None,
     };
     let config = Config::resolve(&request).unwrap();
     assert_eq!((config.threads, config.ppo.epochs), (1, 1), "the preset over the defaults");
     assert_eq!((config.num_envs, config.ppo.gamma), (2, 0.5), "the file over the preset");
     assert_eq!(config.ppo.clip, 0.1, "the last --set over the file");
-    assert_eq!(config.seed, 5, "the explicit flag over all");
+    assert_eq!(config.seed, 5, "the explicit flag over all of these");
+    assert_eq!(config.total_steps, 6, "what a launch varies over the flag");
     assert_eq!(config.ppo.num_steps, PpoSettings::default().num_steps, "the rest of a section stays");
 }
 

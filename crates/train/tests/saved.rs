@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use striatum_envs::VecEnv;
 use striatum_train::TrainError;
-use striatum_train::actor::{Actor, Choice, normalized};
+use striatum_train::actor::{Actions, Actor, Choice};
 use striatum_train::config::{Config, Request};
 use striatum_train::engine::{Engine, open};
 use striatum_train::run::{RunOptions, load_learner, train};
@@ -34,11 +34,19 @@ fn largest_difference(config: Config) -> f32 {
     let (Engine::Cpu(mut learner), _) = open(&config, &spec).unwrap() else { panic!("not on the CPU") };
     load_learner(&mut learner, saved.checkpoint()).unwrap();
     let normalizer = saved.normalizer(spec.inputs).unwrap();
-    let rows = normalized(normalizer.as_ref(), config.normalize.observation_clip, &observations);
+    let mut rows = observations.clone();
+    if let Some(moments) = normalizer {
+        moments.standardizer(config.normalize.observation_clip).apply(&mut rows);
+    }
     let outputs = learner.predict(&rows).unwrap();
-    let mut actor = Actor::new(Choice::Deterministic, envs.action_space(), &config.network, &config.dopamine);
-    actor.begin(&learner).unwrap();
-    let acted = actor.act(&learner, &outputs, 0, 0).taken;
+    let width = spec.head.policy.action_width();
+    let mut actor = Actor::new(Choice::Deterministic, (0, 1000), &spec.head, envs.action_space(), &config);
+    let mut log_std = vec![0.0; spec.head.policy.log_std_len()];
+    learner.read_log_std(0, &mut log_std).unwrap();
+    actor.begin(&log_std);
+    let [mut stored, mut acted] = [vec![0.0; 1000 * width], vec![0.0; 1000 * width]];
+    let actions = Actions { stored: &mut stored, taken: &mut acted, log_probs: &mut [0.0; 1000] };
+    actor.act(&outputs, 0, 0, actions);
     assert!(acted.iter().any(|a| *a != acted[0]), "every action is the same: nothing to compare");
     acted.iter().zip(&exported.actions).fold(0.0_f32, |largest, (a, b)| largest.max((a - b).abs()))
 }

@@ -3,19 +3,28 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use striatum_kernels::{Backend, Cpu, KernelError};
 
-/// A backend whose buffers can become burn tensors and back.
+/// A backend whose kernels write and read burn's own memory.
 pub trait Bridge: Backend {
-    /// The first `shape[0] * shape[1]` numbers of a buffer as a tensor on `device`, which is the burn device of this backend.
+    /// A tensor on `device`, which is the burn device of this backend, whose memory `fill` writes.
     ///
     /// # Errors
     /// If the device fails.
-    fn tensor(&self, buffer: &Self::Buffer, shape: [usize; 2], device: &Device) -> Result<Tensor<2>, KernelError>;
+    fn tensor(
+        &self,
+        shape: [usize; 2],
+        device: &Device,
+        fill: impl FnOnce(&mut Self::Buffer),
+    ) -> Result<Tensor<2>, KernelError>;
 
-    /// Writes a tensor's numbers to the start of a buffer.
+    /// Hands a tensor's own memory to `read`.
     ///
     /// # Errors
-    /// If the device fails.
-    fn store<const D: usize>(&self, tensor: Tensor<D>, buffer: &mut Self::Buffer) -> Result<(), KernelError>;
+    /// If the device fails, or `read` does.
+    fn read_tensor<const D: usize, T>(
+        &self,
+        tensor: Tensor<D>,
+        read: impl FnOnce(&Self::Buffer) -> Result<T, KernelError>,
+    ) -> Result<T, KernelError>;
 }
 
 /// The burn device that goes with [`Cpu`].
@@ -23,17 +32,25 @@ pub fn cpu_device() -> Device {
     Device::flex()
 }
 
-/// Through memory: a copy in, a copy out.
+/// burn takes a `Vec` over as it is, and gives it back.
 impl Bridge for Cpu {
-    fn tensor(&self, buffer: &Vec<f32>, shape: [usize; 2], device: &Device) -> Result<Tensor<2>, KernelError> {
-        let numbers = buffer[..shape[0] * shape[1]].to_vec();
+    fn tensor(
+        &self,
+        shape: [usize; 2],
+        device: &Device,
+        fill: impl FnOnce(&mut Vec<f32>),
+    ) -> Result<Tensor<2>, KernelError> {
+        let mut numbers = self.zeros(shape[0] * shape[1]);
+        fill(&mut numbers);
         Ok(Tensor::from_data(TensorData::new(numbers, shape), device))
     }
 
-    fn store<const D: usize>(&self, tensor: Tensor<D>, buffer: &mut Vec<f32>) -> Result<(), KernelError> {
+    fn read_tensor<const D: usize, T>(
+        &self,
+        tensor: Tensor<D>,
+        read: impl FnOnce(&Vec<f32>) -> Result<T, KernelError>,
+    ) -> Result<T, KernelError> {
         let data = tensor.try_into_data().map_err(|error| KernelError::Device(error.to_string()))?;
-        let numbers = data.as_slice::<f32>().map_err(|error| KernelError::Device(format!("{error:?}")))?;
-        buffer[..numbers.len()].copy_from_slice(numbers);
-        Ok(())
+        read(&data.try_into_vec().map_err(|error| KernelError::Device(format!("{error:?}")))?)
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::wgpu::{MemoryConfiguration, WgpuSetup};
 use burn::tensor::{Device, Tensor};
 use cubecl_wgpu::WgpuServer;
 use std::sync::Arc;
-use striatum_kernels::{Backend, Gpu, GpuBuffer, KernelError};
+use striatum_kernels::{Gpu, GpuBuffer, KernelError};
 
 fn device_error(error: impl std::fmt::Debug) -> KernelError {
     KernelError::Device(format!("{error:?}"))
@@ -48,25 +48,35 @@ fn buffer_of<const D: usize>(tensor: Tensor<D>) -> Result<GpuBuffer, KernelError
     Ok(GpuBuffer::wrap(buffer, offset, len, Some(Arc::new(tensor.handle))))
 }
 
-/// On the device: a copy from buffer to buffer. burn's own commands are submitted first, because the memory of a new tensor may
-/// still be read by an older command of burn's.
+/// The same memory for both. burn's own commands are submitted first, because the memory of a new tensor may still be read by an older
+/// command of burn's, and ours before burn goes on.
 impl Bridge for Gpu {
-    fn tensor(&self, buffer: &GpuBuffer, shape: [usize; 2], device: &Device) -> Result<Tensor<2>, KernelError> {
+    fn tensor(
+        &self,
+        shape: [usize; 2],
+        device: &Device,
+        fill: impl FnOnce(&mut GpuBuffer),
+    ) -> Result<Tensor<2>, KernelError> {
         let plain = device.clone().inner();
         let tensor = Tensor::<2>::empty(shape, &plain);
         let mut memory = buffer_of(tensor.clone())?;
         plain.flush().map_err(device_error)?;
-        self.copy(buffer, 0, &mut memory, 0, shape[0] * shape[1]);
+        fill(&mut memory);
         self.flush();
         Ok(if device.is_autodiff() { Tensor::from_inner(tensor) } else { tensor })
     }
 
-    fn store<const D: usize>(&self, tensor: Tensor<D>, buffer: &mut GpuBuffer) -> Result<(), KernelError> {
-        let (device, len) = (tensor.device(), tensor.dims().iter().product());
+    fn read_tensor<const D: usize, T>(
+        &self,
+        tensor: Tensor<D>,
+        read: impl FnOnce(&GpuBuffer) -> Result<T, KernelError>,
+    ) -> Result<T, KernelError> {
+        let device = tensor.device();
         let memory = buffer_of(tensor)?;
         device.flush().map_err(device_error)?;
-        self.copy(&memory, 0, buffer, 0, len);
+        let result = read(&memory);
+        // Before the memory is given back, of which burn may make something else.
         self.flush();
-        Ok(())
+        result
     }
 }

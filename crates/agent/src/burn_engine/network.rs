@@ -1,12 +1,12 @@
 //! A burn module as a [`Network`].
 
 use super::{Bridge, BurnModel};
-use crate::Network;
+use crate::{Network, Pass, WithOutputs};
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor};
-use striatum_kernels::KernelError;
+use striatum_kernels::{Backend, KernelError, LossArgs, TakeColumnsArgs};
 
-/// A burn module on a burn device, trained through autodiff with the output gradients that the loss kernel computed.
+/// A burn module on a burn device for one agent, trained through autodiff with the output gradients that the loss kernel computes.
 pub struct BurnNetwork<M> {
     /// With autodiff.
     model: M,
@@ -15,15 +15,6 @@ pub struct BurnNetwork<M> {
     device: Device,
     inputs: usize,
     param_count: usize,
-    graph: Option<Graph>,
-}
-
-/// The outputs of the last training pass, still tied to what they were computed from.
-struct Graph {
-    outputs: Tensor<2>,
-    /// Where the heads learn from another gradient than the layers below: `outputs` then come from features cut off the graph, and
-    /// these from heads cut off it.
-    trunk: Option<Tensor<2>>,
 }
 
 impl<M: BurnModel> BurnNetwork<M> {
@@ -32,18 +23,30 @@ impl<M: BurnModel> BurnNetwork<M> {
         let model = make(&device.clone().autodiff());
         let inference = model.valid();
         let param_count = model.num_params();
-        Self { model, inference, device: device.clone(), inputs, param_count, graph: None }
+        Self { model, inference, device: device.clone(), inputs, param_count }
     }
 
     fn training_device(&self) -> Device {
         self.device.clone().autodiff()
     }
+
+    /// The outputs that the heads learn from, and, if the layers below learn from another gradient, those for them: the first then come
+    /// from features cut off the graph, and the second from heads cut off it.
+    fn outputs(&self, observations: Tensor<2>, asymmetric: bool) -> (Tensor<2>, Option<Tensor<2>>) {
+        let features = self.model.trunk(observations);
+        if !asymmetric {
+            return (self.model.heads(features), None);
+        }
+        (self.model.heads(features.detach()), Some(self.model.clone().no_grad().heads(features)))
+    }
 }
 
 impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
     fn load(&mut self, backend: &B, weights: &B::Buffer) -> Result<(), KernelError> {
-        let arena = backend.tensor(weights, [1, self.param_count], &self.training_device())?;
-        let mut loader = Loader { arena: arena.reshape([self.param_count]), at: 0 };
+        let count = self.param_count;
+        let arena =
+            backend.tensor([1, count], &self.training_device(), |arena| copy(backend, weights, count, arena))?;
+        let mut loader = Loader { arena: arena.reshape([count]), at: 0 };
         self.model = self.model.clone().map(&mut loader);
         self.inference = self.model.valid();
         Ok(())
@@ -52,58 +55,81 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
     fn forward(
         &mut self,
         backend: &B,
-        observations: &B::Buffer,
+        observations: &[f32],
         rows: usize,
-        outputs: &mut B::Buffer,
+        with: &mut WithOutputs<'_, B>,
     ) -> Result<(), KernelError> {
-        let observations = backend.tensor(observations, [rows, self.inputs], &self.device)?;
-        let result = self.inference.heads(self.inference.trunk(observations));
-        backend.store(result, outputs)
+        let observations =
+            backend.tensor([rows, self.inputs], &self.device, |memory| backend.write(memory, 0, observations))?;
+        backend.read_tensor(self.inference.heads(self.inference.trunk(observations)), |outputs| with(outputs))
     }
 
-    fn forward_train(
-        &mut self,
-        backend: &B,
-        observations: &B::Buffer,
-        rows: usize,
-        asymmetric: bool,
-        outputs: &mut B::Buffer,
-    ) -> Result<(), KernelError> {
-        let observations = backend.tensor(observations, [rows, self.inputs], &self.training_device())?;
-        let features = self.model.trunk(observations);
-        let graph = if asymmetric {
-            let outputs = self.model.heads(features.detach());
-            Graph { outputs, trunk: Some(self.model.clone().no_grad().heads(features)) }
-        } else {
-            Graph { outputs: self.model.heads(features), trunk: None }
-        };
-        backend.store(graph.outputs.clone().inner(), outputs)?;
-        self.graph = Some(graph);
-        Ok(())
-    }
-
-    fn backward(
-        &mut self,
-        backend: &B,
-        d_outputs: &B::Buffer,
-        d_trunk: Option<&B::Buffer>,
-        gradients: &mut B::Buffer,
-    ) -> Result<(), KernelError> {
+    fn differentiate(&mut self, backend: &B, pass: Pass<'_, B>) -> Result<(), KernelError> {
         let device = self.training_device();
+        let (rows, asymmetric) = (pass.batch.rows, pass.is_asymmetric());
+        let shape = [rows, pass.layout.width()];
+        let observations = backend.tensor([rows, self.inputs], &device, |memory| {
+            backend.gather(1, self.inputs, pass.observations, pass.batch.selection, rows, memory);
+        })?;
+        let (outputs, trunk) = self.outputs(observations, asymmetric);
+
+        let mut d_trunk = None;
+        let d_outputs = backend.read_tensor(outputs.clone().inner(), |outputs| {
+            let mut loss = |d_outputs: &mut B::Buffer, d_trunk: Option<&mut B::Buffer>| {
+                backend.actor_critic_loss(LossArgs {
+                    layout: pass.layout,
+                    params: pass.params,
+                    batch: pass.batch,
+                    moments: pass.moments,
+                    outputs,
+                    log_std: pass.log_std,
+                    weights: pass.weights,
+                    d_outputs,
+                    d_trunk,
+                    gradients: &mut *pass.gradients,
+                    metrics: &mut *pass.metrics,
+                    metrics_at: pass.metrics_at,
+                });
+            };
+            if !asymmetric {
+                return backend.tensor(shape, &device, |d_outputs| loss(d_outputs, None));
+            }
+            let mut d_outputs = Err(KernelError::Device("burn gave no memory".into()));
+            d_trunk = Some(backend.tensor(shape, &device, |d_trunk| {
+                d_outputs = backend.tensor(shape, &device, |d_outputs| loss(d_outputs, Some(d_trunk)));
+            })?);
+            d_outputs
+        })?;
+
         // The gradient of sum(outputs * d) with respect to the outputs is d: the chain rule starts from the kernel's gradient.
-        let seeded = |outputs: Tensor<2>, d: &B::Buffer| -> Result<Tensor<1>, KernelError> {
-            let d = backend.tensor(d, outputs.dims(), &device)?;
-            Ok((outputs * d).sum())
-        };
-        let graph = self.graph.take().expect("backward follows forward_train");
-        let mut sum = seeded(graph.outputs, d_outputs)?;
-        if let (Some(trunk), Some(d_trunk)) = (graph.trunk, d_trunk) {
-            sum = sum + seeded(trunk, d_trunk)?;
+        let mut sum = (outputs * d_outputs).sum();
+        if let (Some(trunk), Some(d_trunk)) = (trunk, d_trunk) {
+            sum = sum + (trunk * d_trunk).sum();
         }
         let mut collector = Collector { gradients: sum.backward(), parts: Vec::new() };
         self.model.visit(&mut collector);
-        backend.store(Tensor::cat(collector.parts, 0), gradients)
+        let count = self.param_count;
+        backend.read_tensor(Tensor::cat(collector.parts, 0), |gradients| {
+            copy(backend, gradients, count, pass.gradients);
+            Ok(())
+        })
     }
+}
+
+/// Copies the first `count` numbers.
+fn copy<B: Backend>(backend: &B, from: &B::Buffer, count: usize, to: &mut B::Buffer) {
+    backend.take_columns(TakeColumnsArgs {
+        agents: 1,
+        rows: count,
+        source: from,
+        width: 1,
+        column: 0,
+        columns: 1,
+        places: None,
+        at: 0,
+        out: to,
+        stride: count,
+    });
 }
 
 /// Replaces every parameter by its part of the arena.

@@ -1,7 +1,11 @@
 //! Random networks and inputs for the tests.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use striatum_kernels::{Activation, HeadLayout, MlpSpec, Policy};
+use striatum_agent::Network;
+use striatum_kernels::{
+    Activation, Backend, Cpu, HeadLayout, LOSS_METRICS, LogStd, LossParams, Minibatch, MlpSpec, Objective, PassArgs,
+    Policy, Selection,
+};
 use striatum_rng::{Purpose, Stream};
 
 pub fn spec(policy: Policy, dual: bool, hidden: &[usize], shared_trunk: bool, activation: Activation) -> MlpSpec {
@@ -40,4 +44,121 @@ pub fn relative_error(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     let scale = b.iter().fold(1e-6_f32, |m, x| m.max(x.abs()));
     a.iter().zip(b).fold(0.0_f32, |m, (x, y)| m.max((x - y).abs())) / scale
+}
+
+/// The loss's numbers in the tests: PPO with every term.
+pub fn loss_params() -> LossParams {
+    LossParams {
+        objective: Objective::Clipped as u32,
+        clip: 0.2,
+        value_clip: 0.0,
+        value_coef: 0.5,
+        entropy_coef: 0.01,
+        kappa: 0.0,
+        sum_decay: 0.0,
+        padding: 0.0,
+    }
+}
+
+/// What was stored with S rows, and which R of them make up a minibatch.
+pub struct Rows {
+    pub order: Vec<u32>,
+    pub actions: Vec<f32>,
+    pub log_probs: Vec<f32>,
+    pub advantages: Vec<f32>,
+    pub returns: Vec<f32>,
+    pub values: Vec<f32>,
+    pub mask: Vec<f32>,
+    pub tone: Vec<f32>,
+    pub inverse_temperature: Vec<f32>,
+}
+
+impl Rows {
+    /// Normal numbers, first actions, and every row in order.
+    pub fn new(layout: &HeadLayout, rows: usize) -> Self {
+        let width = layout.policy.action_width();
+        let actions =
+            if layout.policy.is_continuous() { normals(50, rows * width, 1.0) } else { vec![0.0; rows * width] };
+        Self {
+            order: (0..rows as u32).collect(),
+            actions,
+            log_probs: normals(51, rows, 0.3).into_iter().map(|x| x - 1.0).collect(),
+            advantages: normals(52, rows, 1.0),
+            returns: normals(53, rows, 1.0),
+            values: vec![0.0; rows],
+            mask: vec![1.0; rows],
+            tone: vec![0.0; rows],
+            inverse_temperature: vec![1.0; rows],
+        }
+    }
+
+    pub fn minibatch(&self) -> Minibatch<'_, Vec<f32>, Vec<u32>> {
+        Minibatch {
+            agents: 1,
+            rows: self.order.len(),
+            source_rows: self.log_probs.len(),
+            heads: 1,
+            selection: Selection { rows: &self.order, stride: self.order.len(), first: 0 },
+            actions: &self.actions,
+            log_probs: &self.log_probs,
+            advantages: &self.advantages,
+            returns: &self.returns,
+            values: &self.values,
+            value_rows: self.values.len(),
+            mask: &self.mask,
+            tone: &self.tone,
+            inverse_temperature: &self.inverse_temperature,
+        }
+    }
+
+    /// The moments of advantages that are taken as they are.
+    pub fn moments(&self) -> Vec<f32> {
+        let mut moments = vec![0.0; 4];
+        Cpu::with_threads(1).advantage_moments(self.minibatch(), false, &mut moments);
+        moments
+    }
+
+    /// Gradients and metrics of a network with `weights`, at `observations` `[S, inputs]`.
+    pub fn differentiate(
+        &self,
+        network: &mut dyn Network<Cpu>,
+        spec: &MlpSpec,
+        params: LossParams,
+        weights: &Vec<f32>,
+        observations: &Vec<f32>,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let backend = Cpu::with_threads(1);
+        let count = spec.param_count();
+        let (mut gradients, mut metrics) = (vec![f32::NAN; count], vec![f32::NAN; LOSS_METRICS]);
+        network.load(&backend, weights).unwrap();
+        network
+            .differentiate(
+                &backend,
+                PassArgs {
+                    layout: &spec.head,
+                    params: &[params],
+                    batch: self.minibatch(),
+                    observations,
+                    moments: &self.moments(),
+                    log_std: LogStd { stride: count, at: count - spec.head.policy.log_std_len() },
+                    weights,
+                    gradients: &mut gradients,
+                    metrics: &mut metrics,
+                    metrics_at: 0,
+                },
+            )
+            .unwrap();
+        (gradients, metrics)
+    }
+}
+
+/// Outputs of observations `[R, inputs]`.
+pub fn outputs(network: &mut dyn Network<Cpu>, observations: &[f32], rows: usize) -> Vec<f32> {
+    let mut all = Vec::new();
+    let mut keep = |outputs: &Vec<f32>| {
+        all.clone_from(outputs);
+        Ok(())
+    };
+    network.forward(&Cpu::with_threads(1), observations, rows, &mut keep).unwrap();
+    all
 }

@@ -32,7 +32,7 @@ impl<V: VecEnv> Run<V> {
 
     pub fn seeded(batch: V, seed: u64) -> Self {
         let mut run = Self::new(batch);
-        run.batch.reset(seed, &mut run.observations).unwrap();
+        run.batch.reset(seed, 0, &mut run.observations).unwrap();
         run
     }
 

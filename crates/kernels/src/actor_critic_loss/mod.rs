@@ -3,90 +3,150 @@
 mod terms;
 
 use crate::distribution::{Categorical, Columns, Density, Gaussian, Pull};
-use crate::{LOSS_METRICS, LossArgs, LossParams, Policy};
+use crate::{HeadLayout, LOSS_METRICS, LossArgs, LossParams, Minibatch, Policy};
+use bytemuck::Zeroable;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use terms::{PolicyTerm, value_term};
 
-impl<B> LossArgs<'_, B> {
-    pub(crate) fn assert_lengths(&self, len: impl Fn(&B) -> usize) {
-        let rows = self.agents * self.rows;
-        let outputs = rows * self.layout.width();
-        let log_std = self.agents * self.layout.policy.log_std_len();
-        let a_row = [self.log_probs, self.advantages, self.mask, self.tone, self.inverse_temperature];
-        let long_enough = self.params.len() >= self.agents
+/// Rows of a tile where the loss is computed by itself.
+const TILE: usize = 256;
+
+impl<B, I> LossArgs<'_, B, I> {
+    pub(crate) fn assert_lengths(&self, len: impl Fn(&B) -> usize + Copy, indices: impl Fn(&I) -> usize) {
+        let (policy, agents, rows) = (&self.layout.policy, self.batch.agents, self.batch.rows);
+        self.batch.assert_lengths(policy.action_width(), len, indices);
+        let outputs = agents * rows * self.layout.width();
+        let long_enough = self.params.len() >= agents
+            && self.batch.heads == self.layout.value_heads
             && len(self.outputs) >= outputs
             && len(self.d_outputs) >= outputs
             && self.d_trunk.as_ref().is_none_or(|buffer| len(buffer) >= outputs)
-            && len(self.log_std) >= log_std
-            && len(self.d_log_std) >= log_std
-            && len(self.actions) >= rows * self.layout.policy.action_width()
-            && a_row.into_iter().all(|buffer| len(buffer) >= rows)
-            && [self.returns, self.values].into_iter().all(|buffer| len(buffer) >= rows * self.layout.value_heads)
-            && len(self.moments) >= 4 * self.agents
-            && len(self.metrics) >= LOSS_METRICS * self.agents;
-        assert!(long_enough, "actor_critic_loss: a buffer is too short for {} x {} rows", self.agents, self.rows);
+            && self.log_std.at + policy.log_std_len() <= self.log_std.stride
+            && [self.weights, self.gradients].into_iter().all(|buffer| len(buffer) >= agents * self.log_std.stride)
+            && len(self.moments) >= 4 * agents
+            && len(self.metrics) >= self.metrics_at + LOSS_METRICS * agents;
+        assert!(long_enough, "actor_critic_loss: a buffer is too short for {agents} x {rows} rows");
     }
 }
 
-pub(crate) fn mirror(mut args: LossArgs<'_, Vec<f32>>) {
-    args.assert_lengths(Vec::len);
-    let log_std_len = args.layout.policy.log_std_len();
-    for agent in 0..args.agents {
-        let log_std = &args.log_std[agent * log_std_len..(agent + 1) * log_std_len];
-        match &args.layout.policy {
-            Policy::Categorical { nvec } => run(&mut args, agent, Categorical::new(nvec)),
-            &Policy::Gaussian { dims, squash } => run(&mut args, agent, Gaussian::new(dims, 0, squash, log_std)),
-            &Policy::StateDependent { dims, features, squash } => {
-                run(&mut args, agent, Gaussian::new(dims, features, squash, log_std));
+pub(crate) fn mirror(args: LossArgs<'_, Vec<f32>, Vec<u32>>) {
+    args.assert_lengths(Vec::len, Vec::len);
+    let LossArgs { layout, batch, outputs, d_outputs, mut d_trunk, .. } = args;
+    let mut loss = TiledLoss::new(layout);
+    let (width, log_std_len) = (layout.width(), layout.policy.log_std_len());
+    for agent in 0..batch.agents {
+        let at = agent * args.log_std.stride + args.log_std.at;
+        let log_std = at..at + log_std_len;
+        let tiles = batch.rows.div_ceil(TILE);
+        loss.begin(tiles, args.params[agent], &args.moments[4 * agent..], &args.weights[log_std.clone()]);
+        for tile in 0..tiles {
+            let rows = tile * TILE..batch.rows.min((tile + 1) * TILE);
+            let part = (agent * batch.rows + rows.start) * width..(agent * batch.rows + rows.end) * width;
+            loss.rows(
+                tile,
+                &batch,
+                agent,
+                rows,
+                TileOutputs {
+                    outputs: &outputs[part.clone()],
+                    d_outputs: &mut d_outputs[part.clone()],
+                    d_trunk: d_trunk.as_deref_mut().map(|d| &mut d[part]),
+                },
+            );
+        }
+        let metrics = args.metrics_at + agent * LOSS_METRICS;
+        loss.finish(&mut args.gradients[log_std], &mut args.metrics[metrics..metrics + LOSS_METRICS]);
+    }
+}
+
+/// What the network made of a tile's rows, and where the loss puts its gradients; `[rows, W]` each.
+pub(crate) struct TileOutputs<'a> {
+    pub outputs: &'a [f32],
+    pub d_outputs: &'a mut [f32],
+    pub d_trunk: Option<&'a mut [f32]>,
+}
+
+/// The loss of one agent's minibatch, tile by tile on any thread; sums are added in the order of tiles. Memory is kept from
+/// minibatch to minibatch.
+pub(crate) struct TiledLoss {
+    layout: HeadLayout,
+    tiles: Vec<Mutex<Tile>>,
+    /// Tiles of the minibatch under way.
+    count: usize,
+    log_std_sums: Vec<f64>,
+}
+
+enum Tile {
+    Categorical(Loss<Categorical>),
+    Gaussian(Loss<Gaussian>),
+}
+
+impl TiledLoss {
+    pub(crate) fn new(layout: &HeadLayout) -> Self {
+        let log_std_sums = vec![0.0; layout.policy.log_std_len()];
+        Self { layout: layout.clone(), tiles: Vec::new(), count: 0, log_std_sums }
+    }
+
+    /// Starts a minibatch of `tiles` tiles; `moments` as [`Backend::advantage_moments`](crate::Backend::advantage_moments) gives them.
+    pub(crate) fn begin(&mut self, tiles: usize, params: LossParams, moments: &[f32], log_std: &[f32]) {
+        let layout = &self.layout;
+        self.tiles.resize_with(tiles.max(self.tiles.len()), || Mutex::new(Tile::new(layout)));
+        self.count = tiles;
+        for tile in &mut self.tiles[..tiles] {
+            match tile.get_mut().unwrap_or_else(PoisonError::into_inner) {
+                Tile::Categorical(loss) => loss.begin(params, moments, log_std),
+                Tile::Gaussian(loss) => loss.begin(params, moments, log_std),
             }
         }
     }
-}
 
-/// One agent.
-fn run(args: &mut LossArgs<'_, Vec<f32>>, agent: usize, density: impl Density) {
-    let columns = Columns::new(args.layout);
-    let [count, mean, scale] = [0, 1, 2].map(|i| args.moments[4 * agent + i]);
-    let logits = vec![0.0; columns.logits];
-    let mut loss = Loss {
-        columns,
-        params: args.params[agent],
-        inverse_count: if count > 0.0 { 1.0 / count } else { 0.0 },
-        mean,
-        scale,
-        density,
-        net: logits.clone(),
-        policy: logits.clone(),
-        entropy: logits,
-        sums: [0.0; LOSS_METRICS],
-    };
-    let (width, heads, actions) = (columns.width, args.layout.value_heads, args.layout.policy.action_width());
-    let mut d_trunk = args.d_trunk.as_deref_mut();
-    for r in agent * args.rows..(agent + 1) * args.rows {
-        let row = Row {
-            output: &args.outputs[r * width..][..width],
-            action: &args.actions[r * actions..][..actions],
-            log_prob: args.log_probs[r],
-            advantage: args.advantages[r],
-            returns: &args.returns[r * heads..][..heads],
-            values: &args.values[r * heads..][..heads],
-            tone: args.tone[r],
-            inverse_temperature: args.inverse_temperature[r],
-        };
-        let d_output = &mut args.d_outputs[r * width..][..width];
-        let d_trunk = d_trunk.as_mut().map(|d_trunk| &mut d_trunk[r * width..][..width]);
-        if args.mask[r] != 0.0 {
-            loss.row(&row, d_output, d_trunk);
-        } else {
-            d_output.fill(0.0);
-            d_trunk.into_iter().for_each(|d_trunk| d_trunk.fill(0.0));
+    /// The rows `rows` of an agent's minibatch, which make up tile `tile`; each tile once.
+    pub(crate) fn rows(
+        &self,
+        tile: usize,
+        batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
+        agent: usize,
+        rows: Range<usize>,
+        outputs: TileOutputs<'_>,
+    ) {
+        match &mut *self.tiles[tile].lock().unwrap_or_else(PoisonError::into_inner) {
+            Tile::Categorical(loss) => loss.rows(batch, agent, rows, outputs),
+            Tile::Gaussian(loss) => loss.rows(batch, agent, rows, outputs),
         }
     }
-    let log_std_len = args.layout.policy.log_std_len();
-    loss.density.finish(&mut args.d_log_std[agent * log_std_len..][..log_std_len]);
-    for (i, metric) in args.metrics[agent * LOSS_METRICS..][..LOSS_METRICS].iter_mut().enumerate() {
-        // Means over columns as well as over rows.
-        let per_column = if (6..10).contains(&i) { 1.0 / columns.logits.max(1) as f32 } else { 1.0 };
-        *metric = loss.sums[i] as f32 * loss.inverse_count * per_column;
+
+    /// Writes the gradient with respect to `log_std`, and the [`LossMetrics`](crate::LossMetrics).
+    pub(crate) fn finish(&mut self, d_log_std: &mut [f32], metrics: &mut [f32]) {
+        let mut sums = [0.0; LOSS_METRICS];
+        self.log_std_sums.fill(0.0);
+        for tile in &mut self.tiles[..self.count] {
+            match tile.get_mut().unwrap_or_else(PoisonError::into_inner) {
+                Tile::Categorical(loss) => loss.add_to(&mut sums, &mut self.log_std_sums),
+                Tile::Gaussian(loss) => loss.add_to(&mut sums, &mut self.log_std_sums),
+            }
+        }
+        d_log_std.fill(0.0);
+        metrics.fill(0.0);
+        if self.count == 0 {
+            return;
+        }
+        match self.tiles[0].get_mut().unwrap_or_else(PoisonError::into_inner) {
+            Tile::Categorical(loss) => loss.finish(&sums, &self.log_std_sums, d_log_std, metrics),
+            Tile::Gaussian(loss) => loss.finish(&sums, &self.log_std_sums, d_log_std, metrics),
+        }
+    }
+}
+
+impl Tile {
+    fn new(layout: &HeadLayout) -> Self {
+        match &layout.policy {
+            Policy::Categorical { nvec } => Self::Categorical(Loss::new(layout, Categorical::new(nvec))),
+            &Policy::Gaussian { dims, squash } => Self::Gaussian(Loss::new(layout, Gaussian::new(dims, 0, squash))),
+            &Policy::StateDependent { dims, features, squash } => {
+                Self::Gaussian(Loss::new(layout, Gaussian::new(dims, features, squash)))
+            }
+        }
     }
 }
 
@@ -96,15 +156,17 @@ struct Row<'a> {
     action: &'a [f32],
     log_prob: f32,
     advantage: f32,
-    returns: &'a [f32],
-    values: &'a [f32],
+    /// The first head's; another one's lies so many numbers further on.
+    returns: (&'a [f32], usize),
+    values: (&'a [f32], usize),
     tone: f32,
     inverse_temperature: f32,
 }
 
-/// One agent's numbers and running sums.
+/// Numbers of a minibatch, and running sums.
 struct Loss<D> {
     columns: Columns,
+    action_width: usize,
     params: LossParams,
     inverse_count: f32,
     mean: f32,
@@ -120,6 +182,81 @@ struct Loss<D> {
 }
 
 impl<D: Density> Loss<D> {
+    fn new(layout: &HeadLayout, density: D) -> Self {
+        let columns = Columns::new(layout);
+        let logits = vec![0.0; columns.logits];
+        Self {
+            columns,
+            action_width: layout.policy.action_width(),
+            params: LossParams::zeroed(),
+            inverse_count: 0.0,
+            mean: 0.0,
+            scale: 1.0,
+            density,
+            net: logits.clone(),
+            policy: logits.clone(),
+            entropy: logits,
+            sums: [0.0; LOSS_METRICS],
+        }
+    }
+
+    fn begin(&mut self, params: LossParams, moments: &[f32], log_std: &[f32]) {
+        let count = moments[0];
+        self.params = params;
+        self.inverse_count = if count > 0.0 { 1.0 / count } else { 0.0 };
+        (self.mean, self.scale) = (moments[1], moments[2]);
+        self.sums = [0.0; LOSS_METRICS];
+        self.density.load(log_std);
+    }
+
+    fn rows(
+        &mut self,
+        batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
+        agent: usize,
+        rows: Range<usize>,
+        outputs: TileOutputs<'_>,
+    ) {
+        let (width, sources) = (self.columns.width, batch.source_rows);
+        let head = agent * batch.heads;
+        let TileOutputs { outputs, d_outputs, mut d_trunk } = outputs;
+        for (i, &source) in batch.chosen(agent)[rows].iter().enumerate() {
+            let source = source as usize;
+            let at = agent * sources + source;
+            let d_output = &mut d_outputs[i * width..][..width];
+            let d_trunk = d_trunk.as_mut().map(|d_trunk| &mut d_trunk[i * width..][..width]);
+            if batch.mask[at] == 0.0 {
+                d_output.fill(0.0);
+                d_trunk.into_iter().for_each(|d_trunk| d_trunk.fill(0.0));
+                continue;
+            }
+            let row = Row {
+                output: &outputs[i * width..][..width],
+                action: &batch.actions[at * self.action_width..][..self.action_width],
+                log_prob: batch.log_probs[at],
+                advantage: batch.advantages[head * sources + source],
+                returns: (&batch.returns[head * sources + source..], sources),
+                values: (&batch.values[head * batch.value_rows + source..], batch.value_rows),
+                tone: batch.tone[at],
+                inverse_temperature: batch.inverse_temperature[at],
+            };
+            self.row(&row, d_output, d_trunk);
+        }
+    }
+
+    fn add_to(&self, sums: &mut [f64; LOSS_METRICS], log_std_sums: &mut [f64]) {
+        sums.iter_mut().zip(&self.sums).for_each(|(sum, own)| *sum += own);
+        self.density.add_to(log_std_sums);
+    }
+
+    fn finish(&self, sums: &[f64; LOSS_METRICS], log_std_sums: &[f64], d_log_std: &mut [f32], metrics: &mut [f32]) {
+        self.density.finish(log_std_sums, d_log_std);
+        for (i, (metric, &sum)) in metrics.iter_mut().zip(sums).enumerate() {
+            // Means over columns as well as over rows.
+            let per_column = if (6..10).contains(&i) { 1.0 / self.columns.logits.max(1) as f32 } else { 1.0 };
+            *metric = sum as f32 * self.inverse_count * per_column;
+        }
+    }
+
     fn row(&mut self, row: &Row<'_>, d_output: &mut [f32], d_trunk: Option<&mut [f32]>) {
         let columns = self.columns;
         let gains = columns.gains(row.tone, row.inverse_temperature);
@@ -188,7 +325,8 @@ impl<D: Density> Loss<D> {
     /// The gradient with respect to the values; the loss before its weight.
     fn values(&self, row: &Row<'_>, d_output: &mut [f32]) -> f32 {
         let columns = self.columns.values_at..self.columns.features_at;
-        let heads = row.output[columns.clone()].iter().zip(row.values).zip(row.returns);
+        let [values, returns] = [row.values, row.returns].map(|(numbers, stride)| numbers.iter().step_by(stride));
+        let heads = row.output[columns.clone()].iter().zip(values).zip(returns);
         let weight = self.params.value_coef * self.inverse_count;
         let mut sum = 0.0;
         for (d, ((&value, &old), &target)) in d_output[columns].iter_mut().zip(heads) {

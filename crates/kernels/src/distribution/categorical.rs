@@ -2,18 +2,23 @@ use super::{Density, Pull};
 use striatum_rng::Stream;
 
 /// Independent choices, each a softmax over its own logits.
-pub(crate) struct Categorical<'a> {
-    nvec: &'a [usize],
+pub(crate) struct Categorical {
+    nvec: Box<[usize]>,
     probs: Vec<f32>,
     log_probs: Vec<f32>,
     /// One a choice.
     entropies: Vec<f32>,
 }
 
-impl<'a> Categorical<'a> {
-    pub(crate) fn new(nvec: &'a [usize]) -> Self {
+impl Categorical {
+    pub(crate) fn new(nvec: &[usize]) -> Self {
         let logits = nvec.iter().sum();
-        Self { nvec, probs: vec![0.0; logits], log_probs: vec![0.0; logits], entropies: vec![0.0; nvec.len()] }
+        Self {
+            nvec: nvec.into(),
+            probs: vec![0.0; logits],
+            log_probs: vec![0.0; logits],
+            entropies: vec![0.0; nvec.len()],
+        }
     }
 
     /// The probabilities of every choice, one after another.
@@ -22,13 +27,18 @@ impl<'a> Categorical<'a> {
     }
 
     /// `(first column, number of options)` of every choice.
-    fn choices(&self) -> impl Iterator<Item = (usize, usize)> + use<'a> {
-        self.nvec.iter().scan(0, |end, &n| {
-            let first = *end;
-            *end += n;
-            Some((first, n))
-        })
+    fn choices(&self) -> impl Iterator<Item = (usize, usize)> + use<'_> {
+        choices(&self.nvec)
     }
+}
+
+/// `(first column, number of options)` of every choice.
+fn choices(nvec: &[usize]) -> impl Iterator<Item = (usize, usize)> {
+    nvec.iter().scan(0, |end, &n| {
+        let first = *end;
+        *end += n;
+        Some((first, n))
+    })
 }
 
 /// The option that an action names; the last one where it names none.
@@ -55,9 +65,11 @@ fn softmax(logits: &[f32], probs: &mut [f32], log_probs: &mut [f32]) -> f32 {
     entropy
 }
 
-impl Density for Categorical<'_> {
+impl Density for Categorical {
+    fn load(&mut self, _log_std: &[f32]) {}
+
     fn prepare(&mut self, net: &[f32], _features: &[f32]) {
-        for (choice, (first, n)) in self.choices().enumerate() {
+        for (choice, (first, n)) in choices(&self.nvec).enumerate() {
             let columns = first..first + n;
             let (probs, log_probs) = (&mut self.probs[columns.clone()], &mut self.log_probs[columns.clone()]);
             self.entropies[choice] = softmax(&net[columns], probs, log_probs);
@@ -118,5 +130,7 @@ impl Density for Categorical<'_> {
         }
     }
 
-    fn finish(&self, _d_log_std: &mut [f32]) {}
+    fn add_to(&self, _sums: &mut [f64]) {}
+
+    fn finish(&self, _sums: &[f64], _d_log_std: &mut [f32]) {}
 }

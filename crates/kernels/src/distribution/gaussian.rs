@@ -12,9 +12,9 @@ const VARIANCE_FLOOR: f32 = 1e-6;
 pub(crate) struct Gaussian {
     squash: bool,
     features: usize,
-    /// `exp(2 log_std)`, and whether `log_std` is inside its range, one each.
+    /// `exp(2 log_std)`, and how far `log_std` is above its range (or, negative, below), one each.
     squares: Vec<f32>,
-    learns: Vec<bool>,
+    beyond: Vec<f32>,
     mean: Vec<f32>,
     variance: Vec<f32>,
     log_sigma: Vec<f32>,
@@ -25,24 +25,18 @@ pub(crate) struct Gaussian {
 }
 
 impl Gaussian {
-    /// `log_std` is `[dims]`, or `[features, dims]` where `features` is not 0.
-    pub(crate) fn new(dims: usize, features: usize, squash: bool, log_std: &[f32]) -> Self {
-        let [low, high] = LOG_STD_RANGE;
-        let clamped: Vec<f32> = log_std.iter().map(|l| l.clamp(low, high)).collect();
-        let squares: Vec<f32> = clamped.iter().map(|l| (2.0 * l).exp()).collect();
-        let learns = log_std.iter().map(|l| (low..=high).contains(l)).collect();
-        let (variance, log_sigma) =
-            if features == 0 { (squares.clone(), clamped) } else { (vec![0.0; dims], vec![0.0; dims]) };
-        let sums = vec![0.0; log_std.len()];
+    /// A distribution over `dims` numbers whose [`load`](Density::load) takes `[dims]`, or `[features, dims]` where `features` is not 0.
+    pub(crate) fn new(dims: usize, features: usize, squash: bool) -> Self {
+        let len = dims * features.max(1);
         Self {
             squash,
             features,
-            squares,
-            learns,
+            squares: vec![1.0; len],
+            beyond: vec![0.0; len],
             mean: vec![0.0; dims],
-            variance,
-            log_sigma,
-            sums,
+            variance: vec![1.0; dims],
+            log_sigma: vec![0.0; dims],
+            sums: vec![0.0; len],
             shares: vec![0.0; dims],
         }
     }
@@ -62,6 +56,20 @@ impl Gaussian {
 }
 
 impl Density for Gaussian {
+    fn load(&mut self, log_std: &[f32]) {
+        let [low, high] = LOG_STD_RANGE;
+        for (i, &l) in log_std.iter().enumerate() {
+            let clamped = l.clamp(low, high);
+            self.squares[i] = (2.0 * clamped).exp();
+            self.beyond[i] = l - clamped;
+            if self.features == 0 {
+                self.variance[i] = self.squares[i];
+                self.log_sigma[i] = clamped;
+            }
+        }
+        self.sums.fill(0.0);
+    }
+
     fn prepare(&mut self, net: &[f32], features: &[f32]) {
         self.mean.copy_from_slice(net);
         if self.features == 0 {
@@ -130,10 +138,16 @@ impl Density for Gaussian {
         }
     }
 
-    fn finish(&self, d_log_std: &mut [f32]) {
+    fn add_to(&self, sums: &mut [f64]) {
+        sums.iter_mut().zip(&self.sums).for_each(|(sum, own)| *sum += own);
+    }
+
+    fn finish(&self, sums: &[f64], d_log_std: &mut [f32]) {
         for (i, d) in d_log_std.iter_mut().enumerate() {
             let factor = if self.features == 0 { 1.0 } else { self.squares[i] };
-            *d = if self.learns[i] { self.sums[i] as f32 * factor } else { 0.0 };
+            let slope = sums[i] as f32 * factor;
+            // Beyond the range only a step back passes; with none, a step too far would be for ever.
+            *d = if slope * self.beyond[i] < 0.0 { 0.0 } else { slope };
         }
     }
 }

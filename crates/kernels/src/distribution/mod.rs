@@ -22,6 +22,9 @@ pub(crate) struct Pull {
 
 /// The distribution of one row after another.
 pub(crate) trait Density {
+    /// Takes over the `log_std` of the rows to come, and forgets the gradient of those before.
+    fn load(&mut self, log_std: &[f32]);
+
     /// Takes up a row: its net logits or means, and its features (empty without state-dependent exploration).
     fn prepare(&mut self, net: &[f32], features: &[f32]);
 
@@ -41,8 +44,11 @@ pub(crate) trait Density {
     /// row's share to the gradient with respect to `log_std`.
     fn gradient(&mut self, features: &[f32], action: &[f32], pull: Pull, policy: &mut [f32], entropy: &mut [f32]);
 
-    /// Writes the gradient with respect to `log_std` that the rows added up to.
-    fn finish(&self, d_log_std: &mut [f32]);
+    /// Adds the rows' gradient with respect to `log_std`, up to a factor, to `sums`.
+    fn add_to(&self, sums: &mut [f64]);
+
+    /// Writes the gradient with respect to `log_std` from the sums of all [`add_to`](Self::add_to)s.
+    fn finish(&self, sums: &[f64], d_log_std: &mut [f32]);
 }
 
 /// Where the blocks of an output row start.

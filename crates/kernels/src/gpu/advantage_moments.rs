@@ -1,4 +1,5 @@
-use super::{Bind, Gpu, GpuBuffer, Shader, shader, word};
+use super::{Bind, Gpu, GpuBuffer, GpuIndices, Shader, shader, word};
+use crate::{Minibatch, Selection};
 use bytemuck::cast_slice;
 
 const ADVANTAGE_MOMENTS: Shader = shader!("advantage_moments");
@@ -6,18 +7,22 @@ const ADVANTAGE_MOMENTS: Shader = shader!("advantage_moments");
 impl Gpu {
     pub(super) fn launch_advantage_moments(
         &self,
-        agents: usize,
+        batch: Minibatch<'_, GpuBuffer, GpuIndices>,
         normalize: bool,
-        advantages: &GpuBuffer,
-        mask: &GpuBuffer,
         out: &mut GpuBuffer,
     ) {
-        crate::advantage_moments::assert_lengths(agents, advantages.len(), mask.len(), out.len());
-        if agents == 0 {
-            return;
-        }
-        let shape = [word(agents), word(advantages.len() / agents), u32::from(normalize), 0];
-        let bindings = [Bind::Data(cast_slice(&shape)), advantages.into(), mask.into(), out.into()];
-        self.launch(&ADVANTAGE_MOMENTS, &[], &bindings, agents);
+        batch.assert_lengths(0, |buffer| buffer.len(), |indices| indices.len());
+        let Selection { rows, stride, first } = batch.selection;
+        let sizes =
+            [batch.agents, batch.rows, batch.source_rows, batch.heads, stride, first, usize::from(normalize), 0];
+        let shape = sizes.map(word);
+        let bindings = [
+            Bind::Data(cast_slice(&shape)),
+            Bind::Indices(rows),
+            batch.advantages.into(),
+            batch.mask.into(),
+            out.into(),
+        ];
+        self.launch(&ADVANTAGE_MOMENTS, &[], &bindings, batch.agents);
     }
 }

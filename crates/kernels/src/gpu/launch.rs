@@ -83,6 +83,7 @@ pub(super) struct Pending {
     alignment: usize,
     pipelines: HashMap<PipelineKey, wgpu::ComputePipeline>,
     pub(super) dispatches: u64,
+    pub(super) scratch: HashMap<&'static str, GpuBuffer>,
 }
 
 type PipelineKey = (&'static str, Vec<(&'static str, u64)>);
@@ -105,6 +106,7 @@ impl Pending {
             alignment: alignment as usize,
             pipelines: HashMap::new(),
             dispatches: 0,
+            scratch: HashMap::new(),
         }
     }
 

@@ -1,22 +1,37 @@
 //! The shaders on a device, through wgpu.
 
+mod actor_critic;
 mod actor_critic_loss;
 mod adapter;
 mod advantage_moments;
 mod buffer;
+mod column_moments;
+mod discounted_returns;
+mod episode_window;
 mod gae;
 mod gather;
 mod launch;
+mod mlp;
 mod optimizer;
+mod rollout;
+mod rollout_stats;
+mod scale_rewards;
+mod shuffle;
 mod td_error;
 
+pub use actor_critic::ActorCriticGpu;
 pub use adapter::{AdapterInfo, AdapterKind, adapters};
 pub use buffer::{GpuBuffer, GpuIndices};
 pub use gae::GaeForm;
 pub use launch::{Bind, GRID_WGSL, PHILOX_WGSL, Shader, WORKGROUP};
 pub(crate) use launch::{shader, word};
+pub use mlp::{MlpGpu, MlpTiles};
+pub use rollout::{EnvStates, GpuTask, ResidentEnvs, RolloutArgs};
 
-use crate::{Backend, GaeArgs, KernelError, LossArgs, OptimizerArgs, TdErrorArgs};
+use crate::{
+    Backend, GaeArgs, KernelError, LossArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection, TakeColumnsArgs,
+    TdErrorArgs,
+};
 use launch::Pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
@@ -153,11 +168,23 @@ impl Gpu {
         GpuBuffer::wrap(buffer, 0, len, None)
     }
 
-    fn write_bytes(&self, region: &GpuBuffer, data: &[u8]) {
-        assert!(data.len() <= region.len * size_of::<f32>(), "more data than memory");
+    /// Memory for `len` numbers that one kernel hands to the next, with anything in it; the same each time for one `label`, because
+    /// launches are ordered.
+    fn scratch(&self, label: &'static str, len: usize) -> GpuBuffer {
+        let mut pending = self.pending();
+        let buffer = pending.scratch.entry(label).or_insert_with(|| self.allocate(0));
+        if buffer.len < len {
+            *buffer = self.allocate(len);
+        }
+        GpuBuffer::wrap(buffer.buffer.clone(), 0, len, None)
+    }
+
+    fn write_words(&self, region: &GpuBuffer, at: usize, data: &[u32]) {
+        assert!(at + data.len() <= region.len, "more data than memory");
         // A queue's write happens before what is submitted later, so what is pending goes first.
         self.flush();
-        self.queue.write_buffer(&region.buffer, region.offset, data);
+        let offset = region.offset + (at * size_of::<u32>()) as u64;
+        self.queue.write_buffer(&region.buffer, offset, bytemuck::cast_slice(data));
     }
 
     fn new_with(&self, len: usize, data: &[u8]) -> GpuBuffer {
@@ -166,8 +193,9 @@ impl Gpu {
         region
     }
 
-    fn read(&self, region: &GpuBuffer) -> Result<Vec<f32>, KernelError> {
-        let size = (region.len * size_of::<f32>()) as u64;
+    fn read_back(&self, region: &GpuBuffer, at: usize, out: &mut [f32]) -> Result<(), KernelError> {
+        let bytes = |n: usize| (n * size_of::<f32>()) as u64;
+        let (size, from) = (bytes(out.len()), region.offset + bytes(at));
         let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("download"),
             size,
@@ -177,7 +205,7 @@ impl Gpu {
         {
             let mut pending = self.pending();
             let encoder = pending.encoder(&self.device);
-            encoder.copy_buffer_to_buffer(&region.buffer, region.offset, &staging, 0, size);
+            encoder.copy_buffer_to_buffer(&region.buffer, from, &staging, 0, size);
             pending.submit(&self.queue);
         }
         let (sender, receiver) = mpsc::channel();
@@ -192,7 +220,8 @@ impl Gpu {
             .map_err(|_| device_error("it did not answer a read".to_owned()))?
             .map_err(|error| device_error(error.to_string()))?;
         let bytes = staging.get_mapped_range(..).map_err(|error| device_error(error.to_string()))?;
-        Ok(bytemuck::pod_collect_to_vec(&bytes))
+        bytemuck::cast_slice_mut(out).copy_from_slice(&bytes);
+        Ok(())
     }
 }
 
@@ -218,31 +247,26 @@ impl Backend for Gpu {
         GpuIndices(self.new_with(data.len(), bytemuck::cast_slice(data)))
     }
 
-    fn write(&self, buffer: &mut GpuBuffer, data: &[f32]) {
-        self.write_bytes(buffer, bytemuck::cast_slice(data));
+    fn write(&self, buffer: &mut GpuBuffer, at: usize, data: &[f32]) {
+        self.write_words(buffer, at, bytemuck::cast_slice(data));
     }
 
     fn write_indices(&self, buffer: &mut GpuIndices, data: &[u32]) {
-        self.write_bytes(&buffer.0, bytemuck::cast_slice(data));
-    }
-
-    fn copy(&self, from: &GpuBuffer, from_at: usize, to: &mut GpuBuffer, to_at: usize, len: usize) {
-        assert!(from_at + len <= from.len && to_at + len <= to.len, "a copy beyond its memory");
-        if len == 0 {
-            return;
-        }
-        let bytes = |n: usize| (n * size_of::<f32>()) as u64;
-        let (source, target) = (from.offset + bytes(from_at), to.offset + bytes(to_at));
-        let mut pending = self.pending();
-        pending.encoder(&self.device).copy_buffer_to_buffer(&from.buffer, source, &to.buffer, target, bytes(len));
+        self.write_words(&buffer.0, 0, data);
     }
 
     fn download(&self, buffer: &GpuBuffer) -> Result<Vec<f32>, KernelError> {
+        // Memory that the device refused is not asked of the host either.
         self.check()?;
-        if buffer.len == 0 {
-            return Ok(Vec::new());
-        }
-        self.read(buffer)
+        let mut numbers = vec![0.0; buffer.len];
+        self.read(buffer, 0, &mut numbers)?;
+        Ok(numbers)
+    }
+
+    fn read(&self, buffer: &GpuBuffer, at: usize, out: &mut [f32]) -> Result<(), KernelError> {
+        assert!(at + out.len() <= buffer.len, "a read beyond the memory");
+        self.check()?;
+        if out.is_empty() { Ok(()) } else { self.read_back(buffer, at, out) }
     }
 
     fn td_error(&self, args: TdErrorArgs<'_, GpuBuffer>) {
@@ -254,22 +278,35 @@ impl Backend for Gpu {
         self.gae_as(form, args);
     }
 
-    fn gather(&self, agents: usize, width: usize, source: &GpuBuffer, rows: &GpuIndices, out: &mut GpuBuffer) {
-        self.launch_gather(agents, width, source, rows, out);
-    }
-
-    fn advantage_moments(
+    fn gather(
         &self,
         agents: usize,
-        normalize: bool,
-        advantages: &GpuBuffer,
-        mask: &GpuBuffer,
+        width: usize,
+        source: &GpuBuffer,
+        selection: Selection<'_, GpuIndices>,
+        rows: usize,
         out: &mut GpuBuffer,
     ) {
-        self.launch_advantage_moments(agents, normalize, advantages, mask, out);
+        self.launch_gather(agents, width, source, selection, rows, out);
     }
 
-    fn actor_critic_loss(&self, args: LossArgs<'_, GpuBuffer>) {
+    fn shuffle(&self, keys: &[[u32; 2]], rows: usize, out: &mut GpuIndices) {
+        Self::shuffle(self, keys, rows, out);
+    }
+
+    fn rollout_stats(&self, args: RolloutStatsArgs<'_, GpuBuffer>) {
+        Self::rollout_stats(self, args);
+    }
+
+    fn take_columns(&self, args: TakeColumnsArgs<'_, GpuBuffer, GpuIndices>) {
+        self.launch_take_columns(args);
+    }
+
+    fn advantage_moments(&self, batch: Minibatch<'_, GpuBuffer, GpuIndices>, normalize: bool, out: &mut GpuBuffer) {
+        self.launch_advantage_moments(batch, normalize, out);
+    }
+
+    fn actor_critic_loss(&self, args: LossArgs<'_, GpuBuffer, GpuIndices>) {
         self.launch_actor_critic_loss(args);
     }
 

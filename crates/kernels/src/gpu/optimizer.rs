@@ -1,5 +1,5 @@
 use super::{Bind, Gpu, GpuBuffer, Shader, WORKGROUP, shader, word};
-use crate::{Backend, OptimizerArgs};
+use crate::OptimizerArgs;
 use bytemuck::cast_slice;
 
 const GLOBAL_NORM: Shader = shader!("global_norm");
@@ -19,13 +19,13 @@ impl Gpu {
             return;
         }
         let parts = parameters.div_ceil(LEAST_PART).clamp(1, MOST_PARTS);
-        let sums = self.zeros(agents * parts);
+        let sums = self.scratch("norm parts", agents * parts);
         let shape = [agents, parameters, parts, parameters.div_ceil(parts)].map(word);
         let bindings = [Bind::Data(cast_slice(&shape)), args.gradients.into(), (&sums).into()];
         self.launch(&GLOBAL_NORM, &[], &bindings, agents * parts);
 
         let groups = parameters.div_ceil(WORKGROUP).max(1);
-        let shape = [agents, parameters, parts, groups].map(word);
+        let shape = [agents, parameters, parts, groups, args.grad_norm_at, 0, 0, 0].map(word);
         let bindings = [
             Bind::Data(cast_slice(&shape)),
             Bind::Data(cast_slice(&args.params[..agents])),

@@ -3,20 +3,19 @@
 //! A tile of samples goes through a whole network while its activations stay in the first two caches. Tiles are
 //! sample-major, `[sample][feature]`, features padded to whole vectors: weights, observations, outputs and gradients
 //! then all lie as they lie outside, every product (forward, backward and weight gradient) is one register-blocked
-//! kernel, and nothing is transposed but the weights, once a call.
+//! kernel, and nothing is transposed but the weights, once a step.
 
 mod activation;
 mod buffer;
 mod cpu;
 mod pack;
 mod plan;
-mod pool;
 mod product;
 mod simd;
 mod spec;
 mod tile;
 
 pub use activation::mlp_activate;
-pub use cpu::{LossRows, MlpCpu};
+pub use cpu::{MlpCpu, TilePass};
 pub use simd::SimdLevel;
 pub use spec::{Activation, MlpSpec, ParamSpec};

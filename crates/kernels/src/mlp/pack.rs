@@ -80,7 +80,7 @@ pub(super) fn pack_backward(plan: &Plan, params: &[f32], packed: &mut [f32]) {
     }
 }
 
-/// Puts a summed gradient into the arena's order; the policy's own parameters get 0.
+/// Puts a summed gradient into the arena's order; the place of the policy's own parameters is left alone.
 pub(super) fn unpack_gradient(plan: &Plan, from: &[f32], gradients: &mut [f32]) {
     for network in &plan.networks {
         for Layer { inputs, width, cols, weight, bias, weight_gradient, bias_gradient, .. } in &network.layers {
@@ -99,5 +99,4 @@ pub(super) fn unpack_gradient(plan: &Plan, from: &[f32], gradients: &mut [f32]) 
             gradients[h.bias..][..h.width].copy_from_slice(&from[network.bias_gradient + h.column..][..h.width]);
         }
     }
-    gradients[plan.params - plan.log_std..].fill(0.0);
 }

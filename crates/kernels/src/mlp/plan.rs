@@ -76,9 +76,8 @@ pub(super) struct Plan {
     pub(super) width: usize,
     pub(super) features_column: usize,
     pub(super) features_width: usize,
-    /// Length of the arena, and of the policy's own parameters at its end.
+    /// Length of the arena.
     pub(super) params: usize,
-    pub(super) log_std: usize,
     /// Lengths of the packed parameters, of a tile's activations and of a segment's gradient.
     pub(super) packed_len: usize,
     pub(super) tile_len: usize,
@@ -198,8 +197,7 @@ impl Plan {
             let actor = b.network(spec, actor_layers, actor_heads, 0);
             vec![actor, b.network(spec, critic_layers, critic_heads, head.values_at())]
         };
-        let log_std = head.policy.log_std_len();
-        b.arena(log_std);
+        b.arena(head.policy.log_std_len());
         Self {
             level,
             activation: spec.activation,
@@ -209,7 +207,6 @@ impl Plan {
             features_column: head.features_at(),
             features_width: head.policy.features(),
             params: b.arena,
-            log_std,
             packed_len: b.packed.0,
             tile_len: b.tile.0,
             gradient_len: b.gradient.0,

@@ -15,6 +15,9 @@ pub(super) struct Scratch {
     /// Outputs of a network, in whole vectors.
     pub(super) heads: Buffer,
     pub(super) back: Back,
+    /// A tile's observations and outputs in a training pass.
+    pub(super) observations: Buffer,
+    pub(super) outputs: Buffer,
 }
 
 /// A worker's own memory for the backward pass.
@@ -23,6 +26,23 @@ pub(super) struct Back {
     below: Buffer,
     d_outputs: Buffer,
     d_trunk: Buffer,
+    /// Numbers of a tile in `d_outputs`, and whether `d_trunk` holds another gradient.
+    len: usize,
+    asymmetric: bool,
+}
+
+impl Back {
+    /// Lets `write` fill in the gradient with respect to `len` outputs, and with `asymmetric` that for the layers below the heads.
+    pub(super) fn seed(&mut self, asymmetric: bool, len: usize, write: impl FnOnce(&mut [f32], Option<&mut [f32]>)) {
+        (self.len, self.asymmetric) = (len, asymmetric);
+        let d_outputs = &mut self.d_outputs.as_mut_slice()[..len];
+        let d_trunk = &mut self.d_trunk.as_mut_slice()[..len];
+        write(d_outputs, asymmetric.then_some(&mut *d_trunk));
+        flush_denormals(d_outputs);
+        if asymmetric {
+            flush_denormals(d_trunk);
+        }
+    }
 }
 
 impl Scratch {
@@ -35,7 +55,11 @@ impl Scratch {
                 below: Buffer::new(plan.tile * plan.widest),
                 d_outputs: Buffer::new(plan.tile * plan.width),
                 d_trunk: Buffer::new(plan.tile * plan.width),
+                len: 0,
+                asymmetric: false,
             },
+            observations: Buffer::new(plan.tile * plan.inputs),
+            outputs: Buffer::new(plan.tile * plan.width),
         }
     }
 }
@@ -137,34 +161,20 @@ fn heads_forward(plan: &Plan, network: &Network, packed: &[f32], rows: usize, va
     }
 }
 
-/// What the backward pass of at most a tile needs.
-pub(super) struct Batch<'a> {
-    /// `[rows, inputs]`
-    pub(super) observations: &'a [f32],
-    /// `[rows, width]`
-    pub(super) d_outputs: &'a [f32],
-    /// `[rows, width]`
-    pub(super) d_trunk: Option<&'a [f32]>,
-}
-
-/// Adds a tile's gradient to `gradient`, from the activations that [`forward`] left.
+/// Adds a tile's gradient to `gradient`, from the activations that [`forward`] left and the gradient that [`Back::seed`] took up.
 pub(super) fn backward(
     plan: &Plan,
     packed: &[f32],
-    batch: Batch,
+    observations: &[f32],
     values: &[f32],
     gradient: &mut [f32],
     scratch: &mut Back,
 ) {
-    let Batch { observations, d_outputs, d_trunk } = batch;
-    let rows = d_outputs.len() / plan.width;
-    assert!(rows <= plan.tile && observations.len() == rows * plan.inputs && d_outputs.len() == rows * plan.width);
+    let rows = scratch.len / plan.width;
+    assert!(rows <= plan.tile && observations.len() == rows * plan.inputs && scratch.len == rows * plan.width);
     assert!(packed.len() == plan.packed_len && values.len() == plan.tile_len && gradient.len() == plan.gradient_len);
-    let d_heads = copy_without_denormals(scratch.d_outputs.as_mut_slice(), d_outputs);
-    let d_trunk = match d_trunk {
-        Some(d) => copy_without_denormals(scratch.d_trunk.as_mut_slice(), d),
-        None => d_heads,
-    };
+    let d_heads = &scratch.d_outputs.as_slice()[..scratch.len];
+    let d_trunk = if scratch.asymmetric { &scratch.d_trunk.as_slice()[..scratch.len] } else { d_heads };
     for network in &plan.networks {
         heads_gradient(plan, network, rows, values, d_heads, gradient);
         let (mut above, mut below) = (scratch.above.as_mut_slice(), scratch.below.as_mut_slice());
@@ -191,11 +201,10 @@ pub(super) fn backward(
     }
 }
 
-fn copy_without_denormals<'a>(to: &'a mut [f32], from: &[f32]) -> &'a [f32] {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = if from.abs() < SMALLEST { 0.0 } else { from };
+fn flush_denormals(numbers: &mut [f32]) {
+    for x in numbers {
+        *x = if x.abs() < SMALLEST { 0.0 } else { *x };
     }
-    &to[..from.len()]
 }
 
 /// Gradient of the heads' weights, transposed, and biases.

@@ -65,6 +65,7 @@ impl State {
             first_moment: &mut first_moment,
             second_moment: &mut second_moment,
             grad_norm: &mut grad_norm,
+            grad_norm_at: 0,
         });
         let read = |buffer: &B::Buffer| backend.download(buffer).expect("the device works");
         self.weights = read(&weights);

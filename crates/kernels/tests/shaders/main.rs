@@ -4,6 +4,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/given.rs"]
+mod given;
+#[path = "../common/iteration.rs"]
+mod iteration;
 #[path = "../common/loss/mod.rs"]
 mod loss;
 #[path = "../common/optimizer.rs"]
@@ -11,11 +15,19 @@ mod optimizer_state;
 
 mod actor_critic_loss;
 mod advantage_moments;
+mod column_moments;
+mod discounted_returns;
+mod elementary;
+mod episode_window;
 mod gae;
 mod gather;
 mod gpu;
+mod mlp;
 mod optimizer;
 mod philox;
+mod rollout;
+mod rollout_stats;
+mod shuffle;
 mod td_error;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -36,6 +48,14 @@ const TESTS: &[&[Test]] = &[
     advantage_moments::TESTS,
     actor_critic_loss::TESTS,
     optimizer::TESTS,
+    shuffle::TESTS,
+    column_moments::TESTS,
+    discounted_returns::TESTS,
+    episode_window::TESTS,
+    rollout_stats::TESTS,
+    elementary::TESTS,
+    rollout::TESTS,
+    mlp::TESTS,
 ];
 
 fn main() -> ExitCode {

@@ -30,10 +30,11 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         return say(object);
     }
     say(format_args!(
-        "{} after {} steps, {} episodes ({})",
+        "{} after {} steps, {} episode{} ({})",
         saved.config.task,
         saved.steps()?,
         evaluation.episodes,
+        if evaluation.episodes == 1 { "" } else { "s" },
         if args.stochastic { "sampled actions" } else { "most probable actions" }
     ))?;
     say(format_args!(

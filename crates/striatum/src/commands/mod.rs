@@ -4,6 +4,7 @@ mod bench;
 mod config;
 mod eval;
 mod export;
+mod fleet;
 mod list;
 mod plot;
 mod settings;

@@ -1,20 +1,29 @@
 //! From flags to a configuration.
 
 use crate::cli::SettingArgs;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use striatum_train::TrainError;
 use striatum_train::config::{Config, Request};
 use toml::{Table, Value};
 
-/// The resolved configuration; the task must be a built-in one.
+/// The resolved configuration of one agent; the task must be a built-in one.
 pub fn resolve(args: &SettingArgs) -> Result<Config> {
+    ensure!(
+        args.seed.is_none_or(|seed| seed.last.is_none()),
+        "these settings are of one agent; give `--seed` one number"
+    );
+    Ok(Config::resolve(&request(args)?).map_err(TrainError::from)?)
+}
+
+/// What was asked for; the task must be a built-in one.
+pub fn request(args: &SettingArgs) -> Result<Request> {
     striatum_envs::make_one(&args.task).map_err(TrainError::from)?;
     let mut overrides = Table::new();
     let mut set = |key: &str, value: Option<Value>| value.map(|value| overrides.insert(key.into(), value));
     let integer = |n: Option<u64>| n.map(|n| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX)));
     set("device", args.device.map(|device| Value::String(device.to_string())));
     set("engine", args.engine.map(|engine| Value::String(engine.to_string())));
-    set("seed", integer(args.seed));
+    set("seed", integer(args.seed.map(|seed| seed.first)));
     set("total_steps", integer(args.total_steps));
     set("num_envs", integer(args.num_envs));
     set("threads", integer(args.threads));
@@ -22,13 +31,13 @@ pub fn resolve(args: &SettingArgs) -> Result<Config> {
         let run = Table::from_iter([("stop_at_threshold".to_owned(), Value::Boolean(true))]);
         set("run", Some(Value::Table(run)));
     }
-    let request = Request {
+    Ok(Request {
         task: args.task.clone(),
         algo: args.algo.map(Into::into),
         preset: None,
         file: args.config.clone(),
         sets: args.sets.clone(),
         overrides,
-    };
-    Ok(Config::resolve(&request).map_err(TrainError::from)?)
+        varied: Vec::new(),
+    })
 }

@@ -82,16 +82,23 @@ pub enum CheckpointError {
         found: usize,
     },
     /// A value that the run's settings need is not there.
-    #[error("the checkpoint has no {kind} `{name}`; it is of a run with other settings")]
+    #[error("the checkpoint{} has no {kind} `{name}`; it is of a run with other settings", quoted(file))]
     Absent {
+        /// The file, if the checkpoint was read from one.
+        file: Option<PathBuf>,
         /// Tensor, counter or number.
         kind: &'static str,
         /// Its name.
         name: String,
     },
     /// A tensor has another shape than the run's settings need.
-    #[error("tensor `{name}` of the checkpoint has shape {found:?}, and the run's settings need {expected:?}")]
+    #[error(
+        "tensor `{name}` of the checkpoint{} has shape {found:?}, and the run's settings need {expected:?}",
+        quoted(file)
+    )]
     Shape {
+        /// The file, if the checkpoint was read from one.
+        file: Option<PathBuf>,
         /// The tensor.
         name: String,
         /// The shape asked for.
@@ -100,8 +107,10 @@ pub enum CheckpointError {
         found: Vec<usize>,
     },
     /// A tensor has another element type than expected.
-    #[error("tensor `{name}` of the checkpoint has {found} elements, and {expected} are needed")]
+    #[error("tensor `{name}` of the checkpoint{} has {found} elements, and {expected} are needed", quoted(file))]
     Type {
+        /// The file, if the checkpoint was read from one.
+        file: Option<PathBuf>,
         /// The tensor.
         name: String,
         /// The type asked for.
@@ -109,4 +118,9 @@ pub enum CheckpointError {
         /// Its type.
         found: &'static str,
     },
+}
+
+/// The file after a blank and in quotes, if there is one.
+fn quoted(file: &Option<PathBuf>) -> String {
+    file.as_ref().map(|path| format!(" `{}`", path.display())).unwrap_or_default()
 }

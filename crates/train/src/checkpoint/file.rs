@@ -140,7 +140,8 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Checkpoint, Checkpoint
     };
     let tensors = files.tensors().into_iter().map(tensor).collect::<Result<_, CheckpointError>>()?;
 
-    let checkpoint = Checkpoint { config: field("config")?.clone(), counters, numbers, tensors };
+    let file = Some(path.to_owned());
+    let checkpoint = Checkpoint { file, config: field("config")?.clone(), counters, numbers, tensors };
     if *field("checksum")? != checksum(&checkpoint) {
         return Err(corrupted("its checksum does not match".to_owned()));
     }

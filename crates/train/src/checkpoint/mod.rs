@@ -13,14 +13,16 @@ pub use array::{Array, Data};
 pub use error::CheckpointError;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The format version written, and the newest one read.
 pub const VERSION: u64 = 1;
 
-/// The state of a run as named values.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The state of a run as named values. Equal means the same state, whichever file it was read from.
+#[derive(Clone, Debug, Default)]
 pub struct Checkpoint {
+    /// The file that it was read from, for error messages.
+    pub file: Option<PathBuf>,
     /// The run's configuration as TOML.
     pub config: String,
     /// Whole numbers, kept exactly.
@@ -29,6 +31,13 @@ pub struct Checkpoint {
     pub numbers: BTreeMap<String, f64>,
     /// Arrays, kept bit for bit.
     pub tensors: BTreeMap<String, Array>,
+}
+
+impl PartialEq for Checkpoint {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.config, &self.counters, &self.numbers, &self.tensors)
+            == (&other.config, &other.counters, &other.numbers, &other.tensors)
+    }
 }
 
 impl Checkpoint {
@@ -62,7 +71,7 @@ impl Checkpoint {
     pub fn f32(&self, name: &str, shape: &[usize]) -> Result<&[f32], CheckpointError> {
         match self.array(name, shape)? {
             Data::F32(values) => Ok(values),
-            other => Err(wrong_type(name, "f32", other)),
+            other => Err(self.wrong_type(name, "f32", other)),
         }
     }
 
@@ -73,7 +82,7 @@ impl Checkpoint {
     pub fn f64(&self, name: &str, shape: &[usize]) -> Result<&[f64], CheckpointError> {
         match self.array(name, shape)? {
             Data::F64(values) => Ok(values),
-            other => Err(wrong_type(name, "f64", other)),
+            other => Err(self.wrong_type(name, "f64", other)),
         }
     }
 
@@ -84,7 +93,7 @@ impl Checkpoint {
     pub fn u32(&self, name: &str, shape: &[usize]) -> Result<&[u32], CheckpointError> {
         match self.array(name, shape)? {
             Data::U32(values) => Ok(values),
-            other => Err(wrong_type(name, "u32", other)),
+            other => Err(self.wrong_type(name, "u32", other)),
         }
     }
 
@@ -95,7 +104,7 @@ impl Checkpoint {
     pub fn u64(&self, name: &str, shape: &[usize]) -> Result<&[u64], CheckpointError> {
         match self.array(name, shape)? {
             Data::U64(values) => Ok(values),
-            other => Err(wrong_type(name, "u64", other)),
+            other => Err(self.wrong_type(name, "u64", other)),
         }
     }
 
@@ -104,7 +113,7 @@ impl Checkpoint {
     /// # Errors
     /// If it is absent.
     pub fn shape(&self, name: &str) -> Result<&[usize], CheckpointError> {
-        self.tensors.get(name).map(|array| array.shape.as_slice()).ok_or_else(|| absent("tensor", name))
+        self.tensors.get(name).map(|array| array.shape.as_slice()).ok_or_else(|| self.absent("tensor", name))
     }
 
     /// The counter `name`.
@@ -112,7 +121,7 @@ impl Checkpoint {
     /// # Errors
     /// If it is absent.
     pub fn counter(&self, name: &str) -> Result<u64, CheckpointError> {
-        self.counters.get(name).copied().ok_or_else(|| absent("counter", name))
+        self.counters.get(name).copied().ok_or_else(|| self.absent("counter", name))
     }
 
     /// The number `name`.
@@ -120,13 +129,14 @@ impl Checkpoint {
     /// # Errors
     /// If it is absent.
     pub fn number(&self, name: &str) -> Result<f64, CheckpointError> {
-        self.numbers.get(name).copied().ok_or_else(|| absent("number", name))
+        self.numbers.get(name).copied().ok_or_else(|| self.absent("number", name))
     }
 
     fn array(&self, name: &str, shape: &[usize]) -> Result<&Data, CheckpointError> {
-        let array = self.tensors.get(name).ok_or_else(|| absent("tensor", name))?;
+        let array = self.tensors.get(name).ok_or_else(|| self.absent("tensor", name))?;
         if array.shape != shape {
             return Err(CheckpointError::Shape {
+                file: self.file.clone(),
                 name: name.to_owned(),
                 expected: shape.to_vec(),
                 found: array.shape.clone(),
@@ -134,12 +144,12 @@ impl Checkpoint {
         }
         Ok(&array.data)
     }
-}
 
-fn absent(kind: &'static str, name: &str) -> CheckpointError {
-    CheckpointError::Absent { kind, name: name.to_owned() }
-}
+    fn absent(&self, kind: &'static str, name: &str) -> CheckpointError {
+        CheckpointError::Absent { file: self.file.clone(), kind, name: name.to_owned() }
+    }
 
-fn wrong_type(name: &str, expected: &'static str, found: &Data) -> CheckpointError {
-    CheckpointError::Type { name: name.to_owned(), expected, found: found.type_name() }
+    fn wrong_type(&self, name: &str, expected: &'static str, found: &Data) -> CheckpointError {
+        CheckpointError::Type { file: self.file.clone(), name: name.to_owned(), expected, found: found.type_name() }
+    }
 }

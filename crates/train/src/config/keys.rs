@@ -120,7 +120,7 @@ impl fmt::Display for Kind {
 }
 
 /// The largest count of steps and the largest seed: TOML's integers are signed and of 64 bits.
-pub(super) const MAX_COUNT: u64 = i64::MAX as u64;
+pub const MAX_COUNT: u64 = i64::MAX as u64;
 
 const COUNT: Kind = Kind::Whole { min: 0, max: MAX_COUNT };
 const COUNT_FROM_1: Kind = Kind::Whole { min: 1, max: MAX_COUNT };

@@ -26,8 +26,9 @@ impl Layer {
         }
     }
 
-    /// The setting of a `--set KEY=VALUE`: a value that is not TOML is taken as text, so that words need no quotes.
-    pub(super) fn from_set(text: &str) -> Result<Self, ConfigError> {
+    /// The setting of a `--set KEY=VALUE` or `--vary KEY=VALUE`: a value that is not TOML is taken as text, so that words need no
+    /// quotes.
+    pub(super) fn from_assignment(flag: &str, text: &str) -> Result<Self, ConfigError> {
         let malformed = || ConfigError::Set { text: text.to_owned() };
         let (name, value) = text.split_once('=').ok_or_else(malformed)?;
         let (name, value) = (name.trim(), value.trim());
@@ -35,7 +36,7 @@ impl Layer {
             return Err(malformed());
         }
         let value = value.parse().unwrap_or_else(|_| Value::String(value.to_owned()));
-        let origin = format!("`--set {text}`");
+        let origin = format!("`{flag} {text}`");
         let (section, key) = name.split_once('.').unwrap_or(("", name));
         if !section.is_empty() && keys::find(name).is_none() {
             return Err(unknown(name, &origin));

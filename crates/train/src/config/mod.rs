@@ -13,7 +13,7 @@ mod write;
 
 pub use choice::{DeviceChoice, EngineChoice, ParseDeviceError, ParseEngineError};
 pub use error::ConfigError;
-pub use keys::{KEYS, Key, Kind};
+pub use keys::{KEYS, Key, Kind, MAX_COUNT};
 pub use presets::{PRESETS, preset};
 
 use layers::Layer;
@@ -149,6 +149,8 @@ pub struct Request {
     pub sets: Vec<String>,
     /// The explicit flags, as a table shaped like the configuration.
     pub overrides: Table,
+    /// What a launch of several agents varies, each `KEY=VALUE`; it wins over every layer but `task` and `algo`.
+    pub varied: Vec<String>,
 }
 
 impl Config {
@@ -185,8 +187,11 @@ fn user_layers(request: &Request) -> Result<Vec<Layer>, ConfigError> {
         layers.push(Layer::parse(format!("`{}`", path.display()), &text)?);
     }
     for text in &request.sets {
-        layers.push(Layer::from_set(text)?);
+        layers.push(Layer::from_assignment("--set", text)?);
     }
     layers.push(Layer::new("the command line", request.overrides.clone()));
+    for text in &request.varied {
+        layers.push(Layer::from_assignment("--vary", text)?);
+    }
     Ok(layers)
 }

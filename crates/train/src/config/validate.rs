@@ -2,7 +2,7 @@
 
 use super::keys::KEYS;
 use super::{Config, ConfigError, write};
-use striatum_agent::{Algorithm, Pathways};
+use striatum_agent::{A2cSettings, Algorithm, Pathways, PpoSettings};
 
 /// The most samples of a rollout: up to here an `f32` counts them exactly, and with 256 features an element's index
 /// still fits the shaders' 32 bits.
@@ -27,6 +27,29 @@ impl Config {
             Algorithm::Ppo => self.ppo.num_steps,
             Algorithm::A2c => self.a2c.num_steps,
         }
+    }
+
+    /// The settings that agents must share to learn in one launch: those that decide the shape of networks, rollouts and minibatches, or
+    /// how numbers are normalised. What each agent may have for itself is at its default.
+    #[must_use]
+    pub fn shape(&self) -> Self {
+        let default = Self::default();
+        let mut shape = Self { seed: default.seed, dopamine: default.dopamine, ..self.clone() };
+        shape.ppo = PpoSettings {
+            num_steps: self.ppo.num_steps,
+            epochs: self.ppo.epochs,
+            minibatches: self.ppo.minibatches,
+            normalize_advantages: self.ppo.normalize_advantages,
+            ..default.ppo
+        };
+        shape.a2c = A2cSettings {
+            num_steps: self.a2c.num_steps,
+            normalize_advantages: self.a2c.normalize_advantages,
+            ..default.a2c
+        };
+        shape.network.log_std_init = default.network.log_std_init;
+        shape.network.orthogonal_init = default.network.orthogonal_init;
+        shape
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {

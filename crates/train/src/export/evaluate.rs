@@ -2,7 +2,7 @@
 
 use super::{ExportError, ObservationNormalizer, PolicyExport};
 use serde_json::{Value, json};
-use striatum_kernels::{Activation, LOG_STD_RANGE, Noise, Policy, environment_action, net_logits, policy_head};
+use striatum_kernels::{Activation, LOG_STD_RANGE, Noise, Policy, PolicyHead, environment_action, net_logits};
 use striatum_rng::{Purpose, Stream};
 
 /// What a policy makes of R observations.
@@ -49,7 +49,9 @@ impl PolicyExport {
         let (mut net, mut stored) = (vec![0.0; rows * layout.policy.logits()], vec![0.0; rows * width]);
         net_logits(layout, rows, &outputs, &tone, &beta, &mut net);
         let own_log_std = self.param("log_std");
-        policy_head(layout, rows, &outputs, own_log_std, &tone, &beta, Noise::Mode, &mut stored, &mut vec![0.0; rows]);
+        let mut head = PolicyHead::new(layout);
+        head.load(own_log_std);
+        head.act(&outputs, [&tone, &beta], Noise::Mode, &mut stored, &mut vec![0.0; rows]);
         let mut actions = vec![0.0; rows * width];
         for (stored, taken) in stored.chunks_exact(width.max(1)).zip(actions.chunks_exact_mut(width.max(1))) {
             environment_action(&layout.policy, &self.action_low, &self.action_high, stored, taken);

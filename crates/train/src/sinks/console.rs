@@ -18,6 +18,16 @@ pub struct Console {
     total_steps: u64,
 }
 
+/// A bar on stderr. `NO_COLOR` is respected.
+pub(crate) fn progress_bar() -> ProgressBar {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let bar = if plain { "{wide_bar}" } else { "{wide_bar:.cyan/blue}" };
+    let style = ProgressStyle::with_template(&format!("{bar} {{percent:>3}}%  {{msg}}"))
+        .map(|style| style.progress_chars("━╸─"))
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr()).with_style(style)
+}
+
 enum View {
     Bar(ProgressBar),
     Lines { out: Box<dyn Write>, last: Option<Instant>, interval: Duration },
@@ -30,13 +40,7 @@ impl Console {
         if !std::io::stderr().is_terminal() {
             return Self::lines(std::io::stderr(), INTERVAL);
         }
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let bar = if plain { "{wide_bar}" } else { "{wide_bar:.cyan/blue}" };
-        let style = ProgressStyle::with_template(&format!("{bar} {{percent:>3}}%  {{msg}}"))
-            .map(|style| style.progress_chars("━╸─"))
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr()).with_style(style);
-        Self::new(View::Bar(bar))
+        Self::new(View::Bar(progress_bar()))
     }
 
     /// Plain lines to `out`, at most one of progress an `interval`.
@@ -125,9 +129,10 @@ impl Sink for Console {
                 self.advance(*step, self.message(*step, *wall_seconds, *steps_per_second, *episodic_return))
             }
             Event::Evaluation { step, mean, std, episodes, .. } => self.say(&format!(
-                "step {step}: evaluation {} ± {} over {episodes} episodes",
+                "step {step}: evaluation {} ± {} over {episodes} episode{}",
                 format::value(*mean),
-                format::value(*std)
+                format::value(*std),
+                if *episodes == 1 { "" } else { "s" }
             )),
             Event::Saved { .. } => Ok(()),
             Event::Warning(text) => match &mut self.view {

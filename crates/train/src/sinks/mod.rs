@@ -5,6 +5,7 @@ mod jsonl;
 mod tensorboard;
 
 pub use console::Console;
+pub(crate) use console::progress_bar;
 pub use jsonl::Jsonl;
 pub use tensorboard::TensorBoard;
 
@@ -33,6 +34,12 @@ pub trait Sink {
     /// # Errors
     /// If it could not be passed on. The sink is then not used again.
     fn on(&mut self, event: &Event) -> Result<(), SinkError>;
+}
+
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn on(&mut self, event: &Event) -> Result<(), SinkError> {
+        (**self).on(event)
+    }
 }
 
 /// Every sink of a run. A sink that fails is dropped with a warning to the others, and training goes on.

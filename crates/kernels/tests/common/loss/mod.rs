@@ -3,7 +3,10 @@
 
 mod oracle;
 
-use striatum_kernels::{Backend, HeadLayout, LOSS_METRICS, LossArgs, LossMetrics, LossParams, Objective, Policy};
+use striatum_kernels::{
+    Backend, HeadLayout, LOSS_METRICS, LogStd, LossArgs, LossMetrics, LossParams, Minibatch, Objective, Policy,
+    Selection,
+};
 use striatum_rng::{Purpose, Stream};
 
 /// One call of the loss. Rows that do not count are NaN throughout.
@@ -131,42 +134,94 @@ impl Case {
     }
 
     pub fn run<B: Backend>(&self, backend: &B) -> Outcome<f32> {
-        let mask = backend.upload(&self.mask);
-        let advantages = backend.upload(&self.advantages);
-        let mut moments = backend.upload(&vec![f32::NAN; 4 * self.agents]);
-        backend.advantage_moments(self.agents, self.normalize, &advantages, &mask, &mut moments);
-        // Every output must be overwritten.
-        let unset = |len: usize| backend.upload(&vec![f32::NAN; len]);
-        let (mut d_outputs, mut d_trunk) = (unset(self.outputs.len()), unset(self.outputs.len()));
-        let (mut d_log_std, mut metrics) = (unset(self.log_std.len()), unset(self.agents * LOSS_METRICS));
-        backend.actor_critic_loss(LossArgs {
-            layout: &self.layout,
+        // The rows lie scattered among others, which are never read.
+        let sources = self.rows + 5;
+        let mut stream = Stream::new(self.rows as u64, Purpose::User, 9, 9);
+        let mut places: Vec<u32> = Vec::new();
+        for _ in 0..self.agents {
+            let mut own: Vec<u32> = (0..sources as u32).collect();
+            (1..sources).rev().for_each(|i| own.swap(i, stream.below(i as u32 + 1) as usize));
+            places.extend(own);
+        }
+        self.run_at(backend, sources, 3, &places)
+    }
+
+    /// With agent a's r-th row at row `places[a * sources + first + r]` of `sources`.
+    pub fn run_at<B: Backend>(&self, backend: &B, sources: usize, first: usize, places: &[u32]) -> Outcome<f32> {
+        let at = |row: usize| places[row / self.rows * sources + first + row % self.rows] as usize;
+        // `[A, R, width]` as `[A, S, width]`, and `[A, R, heads]` as `[A, heads, S]`.
+        let rows_of = |numbers: &[f32], width: usize| {
+            let mut out = vec![f32::NAN; self.agents * sources * width];
+            for (row, from) in numbers.chunks_exact(width).enumerate() {
+                out[(row / self.rows * sources + at(row)) * width..][..width].copy_from_slice(from);
+            }
+            backend.upload(&out)
+        };
+        let heads = self.layout.value_heads;
+        let lines_of = |numbers: &[f32], width: usize, sources: usize| {
+            let mut out = vec![f32::NAN; self.agents * heads * sources];
+            for (i, &number) in numbers.iter().enumerate() {
+                let (row, head) = (i / width, i % width);
+                out[(row / self.rows * heads + head) * sources + at(row)] = number;
+            }
+            backend.upload(&out)
+        };
+        let indices = backend.upload_indices(places);
+        let batch = Minibatch {
             agents: self.agents,
             rows: self.rows,
+            source_rows: sources,
+            heads,
+            selection: Selection { rows: &indices, stride: sources, first },
+            actions: &rows_of(&self.actions, self.layout.policy.action_width()),
+            log_probs: &rows_of(&self.log_probs, 1),
+            advantages: &lines_of(&self.advantages, 1, sources),
+            returns: &lines_of(&self.returns, heads, sources),
+            values: &lines_of(&self.values, heads, sources + 2),
+            value_rows: sources + 2,
+            mask: &rows_of(&self.mask, 1),
+            tone: &rows_of(&self.tone, 1),
+            inverse_temperature: &rows_of(&self.inverse_temperature, 1),
+        };
+        let mut moments = backend.upload(&vec![f32::NAN; 4 * self.agents]);
+        backend.advantage_moments(batch, self.normalize, &mut moments);
+        // Every output must be overwritten, and nothing else: log_std is in the middle of five other parameters.
+        let unset = |len: usize| backend.upload(&vec![f32::NAN; len]);
+        let (mut d_outputs, mut d_trunk) = (unset(self.outputs.len()), unset(self.outputs.len()));
+        let len = self.layout.policy.log_std_len();
+        let log_std = LogStd { stride: len + 5, at: 2 };
+        let mut weights = vec![f32::NAN; self.agents * log_std.stride];
+        for (agent, own) in weights.chunks_exact_mut(log_std.stride).enumerate() {
+            own[2..2 + len].copy_from_slice(&self.log_std[agent * len..][..len]);
+        }
+        let mut gradients = backend.upload(&vec![7.0; self.agents * log_std.stride]);
+        let mut metrics = unset(1 + self.agents * LOSS_METRICS);
+        backend.actor_critic_loss(LossArgs {
+            layout: &self.layout,
             params: &self.params,
-            outputs: &backend.upload(&self.outputs),
-            log_std: &backend.upload(&self.log_std),
-            actions: &backend.upload(&self.actions),
-            log_probs: &backend.upload(&self.log_probs),
-            advantages: &advantages,
-            returns: &backend.upload(&self.returns),
-            values: &backend.upload(&self.values),
-            mask: &mask,
-            tone: &backend.upload(&self.tone),
-            inverse_temperature: &backend.upload(&self.inverse_temperature),
+            batch,
             moments: &moments,
+            outputs: &backend.upload(&self.outputs),
+            log_std,
+            weights: &backend.upload(&weights),
             d_outputs: &mut d_outputs,
             d_trunk: Some(&mut d_trunk),
-            d_log_std: &mut d_log_std,
+            gradients: &mut gradients,
             metrics: &mut metrics,
+            metrics_at: 1,
         });
         let read = |buffer: &B::Buffer| backend.download(buffer).expect("the device works");
+        let mut d_log_std = Vec::new();
+        for own in read(&gradients).chunks_exact(log_std.stride) {
+            d_log_std.extend_from_slice(&own[2..2 + len]);
+            assert!(own[..2].iter().chain(&own[2 + len..]).all(|&g| g == 7.0), "other parameters' gradients changed");
+        }
         Outcome {
             moments: read(&moments),
             d_outputs: read(&d_outputs),
             d_trunk: read(&d_trunk),
-            d_log_std: read(&d_log_std),
-            metrics: read(&metrics),
+            d_log_std,
+            metrics: read(&metrics)[1..].to_vec(),
         }
     }
 }

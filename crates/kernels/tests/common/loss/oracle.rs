@@ -40,6 +40,12 @@ impl Case {
                 oracle.add(&mut outcome, 1.0 / moments[0]);
             }
         }
+        // Beyond its range a log_std has only the gradient that leads back: a descent lowers what has a positive one.
+        for (d, &l) in outcome.d_log_std.iter_mut().zip(&self.log_std) {
+            if l > 2.0 && *d < 0.0 || l < -20.0 && *d > 0.0 {
+                *d = 0.0;
+            }
+        }
         outcome
     }
 }
@@ -219,8 +225,10 @@ impl OracleRow<'_> {
             outcome.d_outputs[at] = weight * (routing * slope.policy + slope.rest);
             outcome.d_trunk[at] = weight * (slope.policy + slope.rest);
         }
+        // The density takes what is beyond the range for the range's end, where its slope is that from within.
+        let within: Vec<f64> = log_std.iter().map(|l| l.clamp(-19.999_99, 1.999_99)).collect();
         for i in 0..log_std.len() {
-            let slope = self.slope(&log_std, i, |log_std| self.parts(&outputs, log_std));
+            let slope = self.slope(&within, i, |log_std| self.parts(&outputs, log_std));
             outcome.d_log_std[self.agent * log_std.len() + i] += weight * (slope.policy + slope.rest);
         }
         let metrics = &mut outcome.metrics[self.agent * LOSS_METRICS..][..LOSS_METRICS];

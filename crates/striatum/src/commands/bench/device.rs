@@ -1,11 +1,11 @@
 //! What the benchmark asks of a device beyond its kernels.
 
-use super::kernels::{Entry, host};
+use super::kernels::{Entry, Networks, device, host};
 use anyhow::Result;
 use striatum_kernels::{Backend, Cpu, GaeArgs, GaeForm, Gpu};
 
 /// The host or a GPU.
-pub trait Device: Backend + Sized {
+pub trait Device: Networks + Sized {
     /// Whether kernels are checked against the host's; the host's are checked against references.
     const IS_GPU: bool;
 
@@ -69,6 +69,6 @@ impl Device for Gpu {
     }
 
     fn own_kernels() -> Vec<Entry<Self>> {
-        Vec::new()
+        device()
     }
 }

@@ -19,7 +19,6 @@ use super::{note, say};
 use crate::cli::BenchArgs;
 use anyhow::{Result, bail};
 use ceilings::{Ceilings, Measure};
-use iteration::PRESETS;
 use kernels::{Entry, entries};
 use serde_json::{Map, Value, json};
 use std::thread::available_parallelism;
@@ -95,7 +94,7 @@ impl Bench<'_> {
         object.insert("ceilings".into(), json!({ "gflops": ceilings.gflops, "copy_gb_per_second": ceilings.copy }));
         object.insert("kernels".into(), self.kernels(device, &list, ceilings)?);
         if wanted(ITERATION) {
-            object.insert("iterations".into(), self.iterations(ceilings)?);
+            object.insert("iterations".into(), self.iterations(D::IS_GPU, ceilings)?);
         }
         self.finish(object)
     }
@@ -170,11 +169,11 @@ impl Bench<'_> {
         Ok(rows.into())
     }
 
-    fn iterations(&self, ceilings: Ceilings) -> Result<Value> {
+    fn iterations(&self, gpu: bool, ceilings: Ceilings) -> Result<Value> {
         self.progress.stage("timing PPO iterations");
         let budget = Duration::from_millis(if self.args.quick { 200 } else { 2000 });
         let mut rows = Vec::new();
-        for preset in PRESETS.iter().filter(|preset| preset.quick || !self.args.quick) {
+        for preset in iteration::presets(gpu, self.args.quick) {
             let name = preset.name();
             self.progress.step(&format!("timing {name}"));
             let times = match iteration::time(preset, self.device, self.threads, budget) {
@@ -192,6 +191,7 @@ impl Bench<'_> {
             self.row(|| table::iteration(&name, &times, ceilings))?;
             rows.push(json!({
                 "task": iteration::TASK,
+                "agents": preset.agents,
                 "envs": preset.envs,
                 "steps": preset.steps,
                 "minibatches": preset.minibatches,
@@ -205,7 +205,8 @@ impl Bench<'_> {
                 "update_seconds": times.update,
                 "update_gflops": times.gflops,
                 "update_share_of_peak": times.gflops / ceilings.gflops,
-                "dispatches": times.dispatches,
+                "dispatches": times.dispatches.map(|dispatches| dispatches.all),
+                "dispatches_beyond_minibatches": times.dispatches.map(|dispatches| dispatches.others),
             }));
         }
         Ok(rows.into())

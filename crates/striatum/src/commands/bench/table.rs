@@ -62,7 +62,7 @@ fn iteration_row(name: &str, cells: &[String; 8]) -> String {
     )
 }
 
-/// A row of a PPO iteration; GFLOP/s are the update's.
+/// A row of a PPO iteration; GFLOP/s are the update's, launches those of minibatches and others.
 pub fn iteration(name: &str, times: &Times, ceilings: Ceilings) -> String {
     let cells = [
         duration(times.whole),
@@ -72,7 +72,7 @@ pub fn iteration(name: &str, times: &Times, ceilings: Ceilings) -> String {
         duration(times.update),
         number(times.gflops),
         percent(times.gflops / ceilings.gflops),
-        or_dash(times.dispatches.map(|n| n.to_string())),
+        or_dash(times.dispatches.map(|n| format!("{}+{}", n.all - n.others, n.others))),
     ];
     iteration_row(name, &cells)
 }
@@ -138,6 +138,7 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use super::super::iteration::Dispatches;
     use super::*;
 
     #[test]
@@ -155,13 +156,13 @@ mod tests {
             update: 0.07,
             gflops: 123.4,
             steps_per_second: 1_065_000.0,
-            dispatches: Some(1234),
+            dispatches: Some(Dispatches { all: 1294, others: 60 }),
             engine: "fused",
         };
-        let row = iteration("1024x128, 16 x 4, 256-256", &times, ceilings);
+        let row = iteration("64 x 512x128, 4 x 4, 64-64", &times, ceilings);
         assert_eq!(row.len(), iterations().len(), "{row}");
         assert!(row.len() < 100, "{row}");
-        assert!(row.contains("123 ms   1.06 M   45.6 ms   10.0 us   70.0 ms     123   0 %      1234"), "{row}");
+        assert!(row.contains("123 ms   1.06 M   45.6 ms   10.0 us   70.0 ms     123   0 %   1234+60"), "{row}");
     }
 
     #[test]

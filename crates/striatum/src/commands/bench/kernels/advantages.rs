@@ -146,16 +146,18 @@ impl<D: Device> Kernel<D> for Advantages<D> {
         let RolloutShape { agents, heads, steps, envs } = self.shape;
         let rows = (agents * steps * envs) as f64;
         let items = rows * heads as f64;
-        let values = items + (agents * heads * envs) as f64;
-        // Final values count where an episode was truncated; nothing else of them is looked at.
-        let finals = items / f64::from(EPISODE);
+        // The values' last row is the TD errors' alone; final values count where an episode was truncated, nothing else of them is
+        // looked at.
+        let more = (agents * heads * envs) as f64 + items / f64::from(EPISODE);
+        // r + gamma V' - V: rewards, both flags and values are read, TD errors written, five arrays with one head.
+        let td_error = 3.0 * rows + 2.0 * items + more;
+        // A = delta + gamma lambda A', R = A + V: TD errors, both flags and values are read, both results written, six arrays.
+        let gae = 2.0 * rows + 4.0 * items;
         let (flops, numbers) = match self.work {
-            // r + gamma V' - V
-            Work::TdError => (3.0, 3.0 * rows + values + finals + items),
-            // A = delta + gamma lambda A', R = A + V; the last values are not read.
-            Work::Gae(_) => (3.0, 2.0 * rows + 2.0 * items + 2.0 * items),
-            // What one pass over all would move.
-            Work::Both => (6.0, 3.0 * rows + values + finals + 3.0 * items),
+            Work::TdError => (3.0, td_error),
+            Work::Gae(_) => (3.0, gae),
+            // Two launches as they are. One that did both would touch eight arrays.
+            Work::Both => (6.0, td_error + gae),
         };
         Cost { items, flops: Some(flops * items), bytes: Some(4.0 * numbers) }
     }
@@ -184,7 +186,7 @@ impl<D: Device> Kernel<D> for Advantages<D> {
         Ok(outputs)
     }
 
-    fn expected(&self) -> Result<Expected> {
+    fn expected(&self, _: &D) -> Result<Expected> {
         if D::IS_GPU {
             return mirrored(Advantages::new(&Cpu::new(), self.work, self.shape));
         }

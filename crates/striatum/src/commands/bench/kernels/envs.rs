@@ -57,7 +57,7 @@ impl EnvStep {
         let mut envs = make(task, count)?;
         let width = count * envs.observation_space().width();
         let mut observations = vec![0.0; width];
-        envs.reset(SEED, &mut observations)?;
+        envs.reset(SEED, 0, &mut observations)?;
         Ok(Self {
             task,
             steps,
@@ -113,7 +113,7 @@ impl Kernel<Cpu> for EnvStep {
     }
 
     /// The same by environments on their own, each reset by hand.
-    fn expected(&self) -> Result<Expected> {
+    fn expected(&self, _: &Cpu) -> Result<Expected> {
         let mut expected = vec![Vec::new(); 4];
         for index in 0..self.envs.num_envs() {
             let (observation, last) = alone(&mut *make_one(self.task)?, index, self.steps);

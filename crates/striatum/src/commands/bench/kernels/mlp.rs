@@ -1,40 +1,49 @@
-//! The network on the CPU. This module is the only one that calls [`MlpCpu`].
+//! The network alone: inference, and forward and backward pass with a given gradient of the outputs.
 
 use super::super::data::numbers;
-use super::{Cost, Entry, Expected, Kernel, Outputs, mlp_reference};
+use super::networks::Given;
+use super::{Cost, Entry, Expected, Kernel, Outputs, make, mirrored, mlp_reference};
+use crate::commands::bench::device::Device;
 use anyhow::Result;
-use striatum_kernels::{Activation, Cpu, HeadLayout, LossRows, MlpCpu, MlpSpec, Policy};
+use striatum_kernels::{Activation, Cpu, HeadLayout, MlpSpec, Policy};
 
-/// Which pass.
+/// Which passes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Pass {
     Forward,
-    Backward,
-    /// Both, tile by tile.
     Train,
 }
 
-pub fn entries() -> Vec<Entry<Cpu>> {
-    let passes = [("mlp_forward", Pass::Forward), ("mlp_backward", Pass::Backward), ("mlp_train_pass", Pass::Train)];
+pub fn entries<D: Device + 'static>() -> Vec<Entry<D>> {
     let entry = |(name, pass)| {
-        let at = |hidden: &'static [usize], rows| -> super::Make<Cpu> {
-            Box::new(move |cpu: &Cpu| Ok(Box::new(Mlp::new(cpu, pass, hidden, rows))))
+        let at = |hidden: &'static [usize], rows| {
+            let policy = Policy::Categorical { nvec: vec![2] };
+            make(move |device: &D| Mlp::new(device, pass, spec(hidden, policy.clone()), rows))
         };
-        Entry {
-            name,
-            tolerance: 5e-6,
-            checks: vec![at(&[64, 64], 517), at(&[33, 17, 9], 130)],
-            small: vec![at(&[64, 64], 512)],
-            large: vec![at(&[64, 64], 8192), at(&[256, 256], 8192)],
+        // The policy's own parameters have no part in the passes.
+        let normal = Policy::Gaussian { dims: 2, squash: false };
+        let with_log_std = make(move |device: &D| Mlp::new(device, pass, spec(&[33, 17, 9], normal.clone()), 130));
+        let mut large = vec![at(&[64, 64], 8192), at(&[256, 256], 8192)];
+        if D::IS_GPU {
+            // A minibatch of 4096 x 128 steps in four.
+            large.extend([at(&[64, 64], 1 << 17), at(&[256, 256], 1 << 17)]);
         }
+        let checks = vec![at(&[64, 64], 517), with_log_std];
+        Entry { name, tolerance: 5e-6, checks, small: vec![at(&[64, 64], 512)], large }
     };
-    passes.into_iter().map(entry).collect()
+    vec![entry(("mlp_forward", Pass::Forward)), entry(("mlp_train_pass", Pass::Train))]
 }
 
-/// Actor and critic of CartPole-v1, separate, tanh.
-fn spec(hidden: &[usize]) -> MlpSpec {
-    let head = HeadLayout { policy: Policy::Categorical { nvec: vec![2] }, dual: false, value_heads: 1 };
+/// Actor and critic upon CartPole-v1's observations, separate, tanh.
+pub fn spec(hidden: &[usize], policy: Policy) -> MlpSpec {
+    let head = HeadLayout { policy, dual: false, value_heads: 1 };
     MlpSpec { inputs: 4, hidden: hidden.to_vec(), activation: Activation::Tanh, shared_trunk: false, head }
+}
+
+/// Two networks and their hidden layers, for people.
+pub fn name(spec: &MlpSpec) -> String {
+    let hidden: Vec<String> = spec.hidden.iter().map(usize::to_string).collect();
+    format!("2 x {}", hidden.join("-"))
 }
 
 /// Operations of `rows` rows' forward pass, and of the backward pass, which needs no gradient of the observations.
@@ -46,90 +55,97 @@ pub fn flops(spec: &MlpSpec, rows: f64) -> [f64; 2] {
     [forward, 2.0 * forward - 2.0 * rows * first as f64]
 }
 
-struct Mlp {
-    pass: Pass,
-    hidden: &'static [usize],
-    rows: usize,
-    spec: MlpSpec,
-    network: MlpCpu,
-    params: Vec<f32>,
-    observations: Vec<f32>,
-    d_outputs: Vec<f32>,
-    outputs: Vec<f32>,
-    gradients: Vec<f32>,
+/// Weights that keep activations of ordinary size.
+pub fn weights(spec: &MlpSpec) -> Vec<f32> {
+    numbers(spec.param_count(), 1, 0.5)
 }
 
-impl Mlp {
-    fn new(cpu: &Cpu, pass: Pass, hidden: &'static [usize], rows: usize) -> Self {
-        let spec = spec(hidden);
-        let mut network = MlpCpu::new(&spec, rows, cpu.threads());
-        let params = numbers(spec.param_count(), 1, 0.5);
-        let observations = numbers(rows * spec.inputs, 2, 2.0);
-        let mut outputs = vec![0.0; rows * spec.head.width()];
-        // A backward pass is that of the activations kept here.
-        network.forward_train(&params, &observations, rows, &mut outputs);
+/// What stands at the place of `log_std` before the passes.
+const UNTOUCHED: f32 = 0.75;
+
+struct Mlp<D: Device> {
+    pass: Pass,
+    spec: MlpSpec,
+    rows: usize,
+    network: D::Mlp,
+    weights: D::Buffer,
+    observations: D::Buffer,
+    d_outputs: D::Buffer,
+    outputs: D::Buffer,
+    gradients: D::Buffer,
+}
+
+/// Observations, and the gradient of the outputs.
+fn batch(spec: &MlpSpec, rows: usize) -> [Vec<f32>; 2] {
+    [numbers(rows * spec.inputs, 2, 2.0), numbers(rows * spec.head.width(), 3, 1.0 / rows as f32)]
+}
+
+impl<D: Device> Mlp<D> {
+    fn new(device: &D, pass: Pass, spec: MlpSpec, rows: usize) -> Self {
+        let weights = weights(&spec);
+        let [observations, d_outputs] = batch(&spec, rows).map(|array| device.upload(&array));
         Self {
             pass,
-            hidden,
             rows,
-            network,
+            network: device.mlp(&spec, &weights),
             observations,
-            d_outputs: numbers(outputs.len(), 3, 1.0 / rows as f32),
-            outputs,
-            gradients: vec![0.0; params.len()],
-            params,
+            d_outputs,
+            outputs: device.zeros(rows * spec.head.width()),
+            gradients: device.upload(&vec![UNTOUCHED; weights.len()]),
+            weights: device.upload(&weights),
             spec,
         }
     }
 }
 
-impl Kernel<Cpu> for Mlp {
+impl<D: Device> Kernel<D> for Mlp<D> {
     fn shape(&self) -> String {
-        let hidden: Vec<String> = self.hidden.iter().map(usize::to_string).collect();
-        format!("{} rows, 2 x {}", self.rows, hidden.join("-"))
+        format!("{} rows, {}", self.rows, name(&self.spec))
     }
 
     fn cost(&self) -> Cost {
         let rows = self.rows as f64;
         let [forward, backward] = flops(&self.spec, rows);
-        let (inputs, outputs) = (self.observations.len() as f64, self.outputs.len() as f64);
-        let params = self.params.len() as f64;
+        let (inputs, outputs) = (self.spec.inputs as f64 * rows, self.spec.head.width() as f64 * rows);
+        let params = self.spec.param_count() as f64;
         let (flops, numbers) = match self.pass {
             Pass::Forward => (forward, params + inputs + outputs),
-            Pass::Backward => (backward, 2.0 * params + inputs + outputs),
-            Pass::Train => (forward + backward, 2.0 * params + inputs + 2.0 * outputs),
+            // The outputs need not leave the tile that they are computed in.
+            Pass::Train => (forward + backward, 2.0 * params + inputs + outputs),
         };
         Cost { items: rows, flops: Some(flops), bytes: Some(4.0 * numbers) }
     }
 
-    fn launch(&mut self, _: &Cpu) -> Result<()> {
-        let Self { network, params, observations, d_outputs, outputs, gradients, rows, .. } = self;
-        match self.pass {
-            Pass::Forward => network.forward(params, observations, *rows, outputs),
-            Pass::Backward => network.backward(params, observations, d_outputs, None, gradients),
-            Pass::Train => {
-                let batch = LossRows { rows: 0..*rows, outputs, d_outputs, d_trunk: None };
-                network.train_pass(params, observations, batch, &|_| (), gradients);
-            }
+    fn launch(&mut self, device: &D) -> Result<()> {
+        let Self { pass, rows, network, weights, observations, d_outputs, outputs, gradients, .. } = self;
+        let given = Given { rows: *rows, observations: &*observations, d_outputs: &*d_outputs };
+        match pass {
+            Pass::Forward => device.forward(network, weights, given, outputs),
+            Pass::Train => device.train_pass(network, weights, given, outputs, gradients),
         }
         Ok(())
     }
 
-    fn outputs(&self, _: &Cpu) -> Result<Outputs> {
-        Ok(match self.pass {
-            Pass::Forward => vec![("outputs", self.outputs.clone())],
-            Pass::Backward => vec![("gradients", self.gradients.clone())],
-            Pass::Train => vec![("outputs", self.outputs.clone()), ("gradients", self.gradients.clone())],
-        })
+    fn outputs(&self, device: &D) -> Result<Outputs> {
+        if self.pass == Pass::Forward {
+            return Ok(vec![("outputs", device.download(&self.outputs)?)]);
+        }
+        let mut gradients = device.download(&self.gradients)?;
+        let log_std = gradients.split_off(gradients.len() - self.spec.head.policy.log_std_len());
+        Ok(vec![("gradients", gradients), ("log_std", log_std)])
     }
 
-    fn expected(&self) -> Result<Expected> {
-        let (outputs, gradients) =
-            mlp_reference::passes(&self.spec, &self.params, &self.observations, &self.d_outputs, self.rows);
+    fn expected(&self, _: &D) -> Result<Expected> {
+        if D::IS_GPU {
+            return mirrored(Mlp::new(&Cpu::new(), self.pass, self.spec.clone(), self.rows));
+        }
+        let (width, [observations, d_outputs]) = (self.spec.head.width(), batch(&self.spec, self.rows));
+        let d_outputs = |row: usize, _: &[f64]| super::super::data::wide(&d_outputs[row * width..(row + 1) * width]);
+        let observations = observations.chunks(self.spec.inputs);
+        let (outputs, gradients) = mlp_reference::passes(&self.spec, &weights(&self.spec), observations, d_outputs);
         Ok(match self.pass {
             Pass::Forward => vec![outputs],
-            Pass::Backward => vec![gradients],
-            Pass::Train => vec![outputs, gradients],
+            Pass::Train => vec![gradients, vec![f64::from(UNTOUCHED); self.spec.head.policy.log_std_len()]],
         })
     }
 }

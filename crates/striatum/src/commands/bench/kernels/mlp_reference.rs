@@ -2,46 +2,68 @@
 
 use striatum_kernels::{MlpSpec, ParamSpec};
 
-/// Outputs `[rows, W]`, and the gradient of `sum(outputs * d_outputs)` `[P]`.
-pub fn passes(
+/// Outputs `[rows, W]`, and the gradient of `sum(outputs * d_outputs)` `[P]` without `log_std`, with the `d_outputs` that
+/// `differentiate` gives for a row's number and outputs.
+pub fn passes<'a>(
     spec: &MlpSpec,
     params: &[f32],
-    observations: &[f32],
-    d_outputs: &[f32],
-    rows: usize,
+    observations: impl Iterator<Item = &'a [f32]>,
+    mut differentiate: impl FnMut(usize, &[f64]) -> Vec<f64>,
 ) -> (Vec<f64>, Vec<f64>) {
-    let (list, width) = (spec.params(), spec.head.width());
-    let layers = |trunk: &str, head: &str| -> Vec<Layer> {
-        let names = (0..spec.hidden.len()).map(|i| format!("{trunk}.{i}")).chain([head.to_owned()]);
-        names.filter_map(|name| Layer::find(&list, &name)).collect()
-    };
-    let nets = [(layers("actor", "direct"), 0), (layers("critic", "value"), spec.head.values_at())];
-    let mut outputs = vec![0.0; rows * width];
-    let mut gradient = vec![0.0; params.len()];
-    for row in 0..rows {
-        let observation = &observations[row * spec.inputs..(row + 1) * spec.inputs];
-        for (layers, column) in &nets {
-            let mut activations = vec![observation.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>()];
-            for (i, layer) in layers.iter().enumerate() {
-                let mut z = layer.forward(params, &activations[i]);
-                if i + 1 < layers.len() {
-                    z.iter_mut().for_each(|z| *z = z.tanh());
-                }
-                activations.push(z);
-            }
-            let output = activations.pop().unwrap_or_default();
-            let columns = row * width + column..row * width + column + output.len();
-            outputs[columns.clone()].copy_from_slice(&output);
-
-            let mut d: Vec<f64> = d_outputs[columns].iter().map(|&x| f64::from(x)).collect();
-            for (layer, activation) in layers.iter().zip(&activations).rev() {
-                let below = layer.backward(params, activation, &d, &mut gradient);
-                // tanh' = 1 - tanh^2
-                d = below.iter().zip(activation).map(|(d, a)| d * (1.0 - a * a)).collect();
-            }
+    let list = spec.params();
+    let net = |trunk: &str, head: &str, column| Net::find(&list, spec.hidden.len(), trunk, head, column);
+    let nets = [net("actor", "direct", 0), net("critic", "value", spec.head.values_at())];
+    let mut outputs = Vec::new();
+    let mut gradient = vec![0.0; params.len() - spec.head.policy.log_std_len()];
+    for (row, observation) in observations.enumerate() {
+        let mut output = vec![0.0; spec.head.width()];
+        let activations = nets.each_ref().map(|net| net.forward(params, observation, &mut output));
+        let d_output = differentiate(row, &output);
+        for (net, activations) in nets.iter().zip(&activations) {
+            net.backward(params, activations, &d_output, &mut gradient);
         }
+        outputs.extend(output);
     }
     (outputs, gradient)
+}
+
+/// A trunk and its head.
+struct Net {
+    layers: Vec<Layer>,
+    /// The head's first column of an output row.
+    column: usize,
+}
+
+impl Net {
+    fn find(list: &[ParamSpec], hidden: usize, trunk: &str, head: &str, column: usize) -> Self {
+        let names = (0..hidden).map(|i| format!("{trunk}.{i}")).chain([head.to_owned()]);
+        Self { layers: names.filter_map(|name| Layer::find(list, &name)).collect(), column }
+    }
+
+    /// Writes the head's columns; the observation and each hidden layer's activations.
+    fn forward(&self, params: &[f32], observation: &[f32], output: &mut [f64]) -> Vec<Vec<f64>> {
+        let mut activations = vec![observation.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>()];
+        for (i, layer) in self.layers.iter().enumerate() {
+            let z = layer.forward(params, &activations[i]);
+            if i + 1 == self.layers.len() {
+                output[self.column..self.column + z.len()].copy_from_slice(&z);
+            } else {
+                activations.push(z.into_iter().map(f64::tanh).collect());
+            }
+        }
+        activations
+    }
+
+    /// Adds to the gradient.
+    fn backward(&self, params: &[f32], activations: &[Vec<f64>], d_output: &[f64], gradient: &mut [f64]) {
+        let columns = self.layers.last().map_or(0, |head| head.outputs);
+        let mut d = d_output[self.column..self.column + columns].to_vec();
+        for (layer, activation) in self.layers.iter().zip(activations).rev() {
+            let below = layer.backward(params, activation, &d, gradient);
+            // tanh' = 1 - tanh^2
+            d = below.iter().zip(activation).map(|(d, a)| d * (1.0 - a * a)).collect();
+        }
+    }
 }
 
 /// Where a linear layer lies in the arena.

@@ -1,19 +1,26 @@
 //! The kernels: how each is launched, what it must give, and what it costs at least.
 
 mod advantages;
+mod batch;
 mod envs;
 mod loss;
+mod loss_reference;
+mod minibatch;
 mod mlp;
 mod mlp_reference;
+mod networks;
 mod optimizer;
 mod policy;
+mod rollout;
 mod rows;
+mod statistics;
 
 pub use mlp::flops;
+pub use networks::Networks;
 
 use super::device::Device;
 use anyhow::Result;
-use striatum_kernels::Cpu;
+use striatum_kernels::{Cpu, Gpu};
 
 /// Arrays that a kernel gives, by name.
 pub type Outputs = Vec<(&'static str, Vec<f32>)>;
@@ -56,8 +63,8 @@ pub trait Kernel<D> {
     /// What one launch must give: by a reference on the host, by the host's kernel on a GPU.
     ///
     /// # Errors
-    /// If the host's kernel fails.
-    fn expected(&self) -> Result<Expected>;
+    /// If the device or the host's kernel fails.
+    fn expected(&self, device: &D) -> Result<Expected>;
 }
 
 /// Makes a kernel at a shape.
@@ -80,16 +87,21 @@ pub struct Entry<D> {
 /// Every kernel that the device has.
 pub fn entries<D: Device + 'static>() -> Vec<Entry<D>> {
     let mut entries = advantages::entries();
-    entries.extend([rows::gather(), rows::moments(), loss::entry(), optimizer::entry()]);
+    entries.extend([rows::shuffle(), rows::gather(), rows::take_columns(), statistics::moments()]);
+    entries.extend(mlp::entries());
+    entries.extend([loss::entry(), minibatch::entry(), optimizer::entry(), statistics::rollout_stats()]);
     entries.extend(D::own_kernels());
     entries
 }
 
-/// The kernels that stand outside [`Backend`](striatum_kernels::Backend), and so on the host alone.
+/// The kernels that the host alone has.
 pub fn host() -> Vec<Entry<Cpu>> {
-    let mut entries = mlp::entries();
-    entries.extend([policy::entry(), envs::entry()]);
-    entries
+    vec![policy::entry(), envs::entry()]
+}
+
+/// The kernels that a GPU alone has.
+pub fn device() -> Vec<Entry<Gpu>> {
+    vec![rollout::entry()]
 }
 
 /// A maker from a constructor that cannot fail.

@@ -77,6 +77,7 @@ impl<D: Device> Kernel<D> for Optimizer<D> {
             first_moment: &mut self.first_moment,
             second_moment: &mut self.second_moment,
             grad_norm: &mut self.grad_norm,
+            grad_norm_at: 0,
         });
         Ok(())
     }
@@ -90,7 +91,7 @@ impl<D: Device> Kernel<D> for Optimizer<D> {
         ])
     }
 
-    fn expected(&self) -> Result<Expected> {
+    fn expected(&self, _: &D) -> Result<Expected> {
         if D::IS_GPU {
             return mirrored(Optimizer::new(&Cpu::new(), self.agents, self.parameters));
         }

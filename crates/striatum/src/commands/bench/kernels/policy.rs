@@ -4,7 +4,7 @@ use super::super::data::{number, numbers};
 use super::{Cost, Entry, Expected, Kernel, Outputs, make};
 use anyhow::Result;
 use striatum_envs::{Purpose, Stream};
-use striatum_kernels::{Cpu, HeadLayout, Noise, Policy, policy_head};
+use striatum_kernels::{Cpu, HeadLayout, Noise, Policy, PolicyHead};
 
 const SEED: u64 = 7;
 
@@ -24,6 +24,7 @@ struct Head {
     layout: HeadLayout,
     rows: usize,
     step: u32,
+    head: PolicyHead,
     outputs: Vec<f32>,
     tone: Vec<f32>,
     inverse_temperature: Vec<f32>,
@@ -34,8 +35,11 @@ struct Head {
 impl Head {
     fn new(rows: usize) -> Self {
         let layout = HeadLayout { policy: Policy::Categorical { nvec: vec![2] }, dual: false, value_heads: 1 };
+        let mut head = PolicyHead::new(&layout);
+        head.load(&[]);
         Self {
             rows,
+            head,
             step: 0,
             outputs: numbers(rows * layout.width(), 1, 4.0),
             tone: vec![0.0; rows],
@@ -59,17 +63,9 @@ impl Kernel<Cpu> for Head {
     }
 
     fn launch(&mut self, _: &Cpu) -> Result<()> {
-        policy_head(
-            &self.layout,
-            self.rows,
-            &self.outputs,
-            &[],
-            &self.tone,
-            &self.inverse_temperature,
-            Noise::Counted { seed: SEED, step: self.step, first_lane: 0 },
-            &mut self.actions,
-            &mut self.log_probs,
-        );
+        let noise = Noise::Counted { seed: SEED, step: self.step, first_lane: 0 };
+        let gains = [self.tone.as_slice(), &self.inverse_temperature];
+        self.head.act(&self.outputs, gains, noise, &mut self.actions, &mut self.log_probs);
         self.step = self.step.wrapping_add(1);
         Ok(())
     }
@@ -78,7 +74,7 @@ impl Kernel<Cpu> for Head {
         Ok(vec![("actions", self.actions.clone()), ("log probabilities", self.log_probs.clone())])
     }
 
-    fn expected(&self) -> Result<Expected> {
+    fn expected(&self, _: &Cpu) -> Result<Expected> {
         let (mut actions, mut log_probs) = (Vec::new(), Vec::new());
         for (row, output) in self.outputs.chunks(self.layout.width()).enumerate() {
             let beta = f64::from(self.inverse_temperature[row]);

@@ -1,13 +1,24 @@
-//! Gathering rows, and the moments of advantages.
+//! Rows put in an order, gathered and taken apart.
 
-use super::super::data::{flags, number, numbers, wide, word};
-use super::{Cost, Entry, Expected, Kernel, Outputs, make, mirrored};
+use super::super::data::{number, numbers, word};
+use super::{Cost, Entry, Expected, Kernel, Outputs, make};
 use crate::commands::bench::device::Device;
 use anyhow::Result;
-use striatum_kernels::{Backend, Cpu};
+use striatum_kernels::{Backend, Permutation, Selection, TakeColumnsArgs};
 
 /// Numbers of a gathered row: an observation of CartPole-v1.
 const WIDTH: usize = 4;
+
+pub fn shuffle<D: Device + 'static>() -> Entry<D> {
+    let at = |agents, rows| make(move |device: &D| Shuffle::new(device, agents, rows));
+    Entry {
+        name: "shuffle",
+        tolerance: 0.0,
+        checks: vec![at(3, 1000), at(1, 1 << 16)],
+        small: vec![at(1, 4096)],
+        large: vec![at(1, 1 << 19), at(64, 1 << 16)],
+    }
+}
 
 pub fn gather<D: Device + 'static>() -> Entry<D> {
     let at = |agents, source, rows| make(move |device: &D| Gather::new(device, [agents, source, rows]));
@@ -20,14 +31,14 @@ pub fn gather<D: Device + 'static>() -> Entry<D> {
     }
 }
 
-pub fn moments<D: Device + 'static>() -> Entry<D> {
-    let at = |agents, rows| make(move |device: &D| Moments::new(device, agents, rows));
+pub fn take_columns<D: Device + 'static>() -> Entry<D> {
+    let at = |agents, rows| make(move |device: &D| TakeColumns::new(device, agents, rows));
     Entry {
-        name: "advantage_moments",
-        tolerance: 2e-6,
-        checks: vec![at(3, 1111)],
-        small: vec![at(1, 512)],
-        large: vec![at(1, 1 << 20)],
+        name: "take_columns",
+        tolerance: 0.0,
+        checks: vec![at(3, 301)],
+        small: vec![at(1, 4096)],
+        large: vec![at(1, 1 << 22)],
     }
 }
 
@@ -70,7 +81,9 @@ impl<D: Device> Kernel<D> for Gather<D> {
     }
 
     fn launch(&mut self, device: &D) -> Result<()> {
-        device.gather(self.shape[0], WIDTH, &self.source, &self.rows, &mut self.out);
+        let [agents, _, rows] = self.shape;
+        let selection = Selection { rows: &self.rows, stride: rows, first: 0 };
+        device.gather(agents, WIDTH, &self.source, selection, rows, &mut self.out);
         Ok(())
     }
 
@@ -78,7 +91,7 @@ impl<D: Device> Kernel<D> for Gather<D> {
         Ok(vec![("rows", device.download(&self.out)?)])
     }
 
-    fn expected(&self) -> Result<Expected> {
+    fn expected(&self, _: &D) -> Result<Expected> {
         let [_, source, rows] = self.shape;
         let row = |(i, &row): (usize, &u32)| {
             let first = (i / rows * source + row as usize) * WIDTH;
@@ -88,65 +101,106 @@ impl<D: Device> Kernel<D> for Gather<D> {
     }
 }
 
-struct Moments<D: Backend> {
-    agents: usize,
+/// The order of an epoch, of every agent.
+struct Shuffle<D: Backend> {
+    keys: Vec<[u32; 2]>,
     rows: usize,
-    advantages: D::Buffer,
-    mask: D::Buffer,
-    out: D::Buffer,
+    order: D::Indices,
 }
 
-/// Advantages, and a mask that leaves one in ten rows out.
-fn masked(rows: usize) -> [Vec<f32>; 2] {
-    let advantages = (0..rows).map(|i| 3.0 * number(i, 1) + 0.7).collect();
-    [advantages, flags(rows, 2, 10).iter().map(|flag| 1.0 - flag).collect()]
-}
-
-impl<D: Device> Moments<D> {
+impl<D: Device> Shuffle<D> {
     fn new(device: &D, agents: usize, rows: usize) -> Self {
-        let [advantages, mask] = masked(agents * rows).map(|array| device.upload(&array));
-        Self { agents, rows, advantages, mask, out: device.zeros(4 * agents) }
+        let keys = (0..agents).map(|agent| [word(agent, 1), word(agent, 2)]).collect();
+        Self { keys, rows, order: device.upload_indices(&vec![0; agents * rows]) }
     }
 }
 
-impl<D: Device> Kernel<D> for Moments<D> {
+impl<D: Device> Kernel<D> for Shuffle<D> {
     fn shape(&self) -> String {
-        format!("{} rows", self.rows)
+        let agents = if self.keys.len() > 1 { format!("{} x ", self.keys.len()) } else { String::new() };
+        format!("{agents}{} rows", self.rows)
+    }
+
+    fn cost(&self) -> Cost {
+        let items = (self.keys.len() * self.rows) as f64;
+        Cost { items, flops: None, bytes: Some(4.0 * items) }
+    }
+
+    fn launch(&mut self, device: &D) -> Result<()> {
+        device.shuffle(&self.keys, self.rows, &mut self.order);
+        Ok(())
+    }
+
+    /// The order, as a gathering of 0, 1, 2 .. by it: indices are not downloaded.
+    fn outputs(&self, device: &D) -> Result<Outputs> {
+        let (agents, rows) = (self.keys.len(), self.rows);
+        let counted: Vec<f32> = (0..agents * rows).map(|i| (i % rows) as f32).collect();
+        let (counted, mut out) = (device.upload(&counted), device.zeros(agents * rows));
+        let selection = Selection { rows: &self.order, stride: rows, first: 0 };
+        device.gather(agents, 1, &counted, selection, rows, &mut out);
+        Ok(vec![("order", device.download(&out)?)])
+    }
+
+    /// One number at a time.
+    fn expected(&self, _: &D) -> Result<Expected> {
+        let rows = self.rows as u32;
+        let order = |&key: &[u32; 2]| {
+            let order = Permutation::new(key, rows);
+            (0..rows).map(move |i| f64::from(order.at(i)))
+        };
+        Ok(vec![self.keys.iter().flat_map(order).collect()])
+    }
+}
+
+/// Columns of an output row: two logits and a value.
+const OUTPUTS: usize = 3;
+
+/// The values among a network's outputs, each head's in a line.
+struct TakeColumns<D: Backend> {
+    agents: usize,
+    rows: usize,
+    source: D::Buffer,
+    out: D::Buffer,
+}
+
+impl<D: Device> TakeColumns<D> {
+    fn new(device: &D, agents: usize, rows: usize) -> Self {
+        let source = device.upload(&numbers(agents * rows * OUTPUTS, 1, 1.0));
+        Self { agents, rows, source, out: device.zeros(agents * rows) }
+    }
+}
+
+impl<D: Device> Kernel<D> for TakeColumns<D> {
+    fn shape(&self) -> String {
+        format!("1 of {OUTPUTS} of {} rows", self.rows)
     }
 
     fn cost(&self) -> Cost {
         let items = (self.agents * self.rows) as f64;
-        // The mean's sum; then difference, square and sum.
-        Cost { items, flops: Some(4.0 * items), bytes: Some(8.0 * items) }
+        Cost { items, flops: None, bytes: Some(8.0 * items) }
     }
 
     fn launch(&mut self, device: &D) -> Result<()> {
-        device.advantage_moments(self.agents, true, &self.advantages, &self.mask, &mut self.out);
+        device.take_columns(TakeColumnsArgs {
+            agents: self.agents,
+            rows: self.rows,
+            source: &self.source,
+            width: OUTPUTS,
+            column: OUTPUTS - 1,
+            columns: 1,
+            places: None,
+            at: 0,
+            out: &mut self.out,
+            stride: self.rows,
+        });
         Ok(())
     }
 
     fn outputs(&self, device: &D) -> Result<Outputs> {
-        // Counts are thousands of times the rest, and would hide its error.
-        let out = device.download(&self.out)?;
-        let column = |at: usize| out.iter().skip(at).step_by(4).copied().collect();
-        Ok(vec![("count", column(0)), ("mean", column(1)), ("scale", column(2))])
+        Ok(vec![("columns", device.download(&self.out)?)])
     }
 
-    fn expected(&self) -> Result<Expected> {
-        if D::IS_GPU {
-            return mirrored(Moments::new(&Cpu::new(), self.agents, self.rows));
-        }
-        let [advantages, mask] = masked(self.agents * self.rows).map(|array| wide(&array));
-        let mut columns = vec![Vec::new(); 3];
-        for (advantages, mask) in advantages.chunks(self.rows).zip(mask.chunks(self.rows)) {
-            let counted: Vec<f64> = advantages.iter().zip(mask).filter(|(_, m)| **m != 0.0).map(|(a, _)| *a).collect();
-            let count = counted.len() as f64;
-            let mean = counted.iter().sum::<f64>() / count;
-            let variance = counted.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / (count - 1.0);
-            for (column, number) in columns.iter_mut().zip([count, mean, 1.0 / (variance.sqrt() + 1e-8)]) {
-                column.push(number);
-            }
-        }
-        Ok(columns)
+    fn expected(&self, _: &D) -> Result<Expected> {
+        Ok(vec![(0..self.agents * self.rows).map(|i| f64::from(number(i * OUTPUTS + OUTPUTS - 1, 1))).collect()])
     }
 }

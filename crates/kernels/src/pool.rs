@@ -1,6 +1,9 @@
 //! A few threads that wait for work: for a while awake, because a minibatch's passes follow each other within
 //! microseconds.
 
+use core::marker::PhantomData;
+use core::ops::Range;
+
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,16 +36,25 @@ unsafe impl Sync for Shared {}
 unsafe impl Send for Shared {}
 
 /// Threads that run one function together.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
-    jobs: u64,
+    /// Jobs so far; held during one.
+    jobs: Mutex<u64>,
+    /// The next item of every thread's share.
+    cursors: Vec<Cursor>,
 }
+
+/// A counter on a cache line of its own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Cursor(AtomicUsize);
 
 impl Pool {
     /// A pool of `threads` (at least 1), one of which is the caller of [`run`](Self::run). Makes do with fewer if the
     /// system gives fewer.
-    pub(super) fn new(threads: usize) -> Self {
+    pub(crate) fn new(threads: usize) -> Self {
+        let threads = threads.max(1);
         let shared = Arc::new(Shared {
             work: UnsafeCell::new(None),
             open: AtomicU64::new(0),
@@ -52,31 +64,60 @@ impl Pool {
             asleep: Mutex::new(0),
             wake: Condvar::new(),
         });
-        let workers = (1..threads)
+        let workers: Vec<_> = (1..threads)
             .map_while(|i| {
                 let shared = shared.clone();
-                std::thread::Builder::new().name(format!("mlp-{i}")).spawn(move || shared.serve(i)).ok()
+                std::thread::Builder::new().name(format!("striatum-{i}")).spawn(move || shared.serve(i)).ok()
             })
             .collect();
-        Self { shared, workers, jobs: 0 }
+        let cursors = (0..=workers.len()).map(|_| Cursor::default()).collect();
+        Self { shared, workers, jobs: Mutex::new(0), cursors }
     }
 
     /// Threads, the caller included.
-    pub(super) fn threads(&self) -> usize {
+    pub(crate) fn threads(&self) -> usize {
         self.workers.len() + 1
+    }
+
+    /// Runs `work(thread, item)` once for every item. Each thread begins with its own share, the same in every job so that it
+    /// finds its data in its cache, and then helps the others. `parallel` tells whether other threads are worth waking.
+    ///
+    /// Not to be called from within `work`.
+    pub(crate) fn split(&self, items: usize, parallel: bool, work: &(dyn Fn(usize, usize) + Sync)) {
+        let shares = if parallel { self.threads().min(items) } else { 1 };
+        if shares <= 1 {
+            (0..items).for_each(|item| work(0, item));
+            return;
+        }
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        for (share, cursor) in self.cursors.iter().enumerate().take(shares) {
+            cursor.0.store(share * items / shares, Ordering::Relaxed);
+        }
+        self.run(&mut jobs, &|thread| {
+            for share in (thread..shares).chain(0..thread.min(shares)) {
+                let end = (share + 1) * items / shares;
+                loop {
+                    let item = self.cursors[share].0.fetch_add(1, Ordering::Relaxed);
+                    if item >= end {
+                        break;
+                    }
+                    work(thread, item);
+                }
+            }
+        });
     }
 
     /// Runs `work(0)` here, and `work(i)` on each other thread `i` that comes before `work(0)` ends; so `work` must
     /// hand out what there is to do itself. A thread that the system keeps from running is not waited for.
-    pub(super) fn run(&mut self, work: &(dyn Fn(usize) + Sync)) {
+    fn run(&self, jobs: &mut u64, work: &(dyn Fn(usize) + Sync)) {
         let shared = &*self.shared;
-        self.jobs += 1;
-        // SAFETY: no job is open and nobody is inside one (`&mut self`, and the last `run` waited); the lifetime is
+        *jobs += 1;
+        // SAFETY: no job is open and nobody is inside one (`jobs` is held, and the last `run` waited); the lifetime is
         // erased, but see `Sync` above.
         unsafe { *shared.work.get() = Some(core::mem::transmute::<*const (dyn Fn(usize) + Sync), *const Work>(work)) };
         let sleepers = {
             let asleep = shared.asleep.lock().unwrap_or_else(PoisonError::into_inner);
-            shared.open.store(self.jobs, Ordering::SeqCst);
+            shared.open.store(*jobs, Ordering::SeqCst);
             *asleep
         };
         if sleepers > 0 {
@@ -146,12 +187,37 @@ impl Drop for Pool {
         {
             let _asleep = self.shared.asleep.lock().unwrap_or_else(PoisonError::into_inner);
             self.shared.stop.store(true, Ordering::SeqCst);
-            self.shared.open.store(self.jobs + 1, Ordering::SeqCst);
+            self.shared.open.store(u64::MAX, Ordering::SeqCst);
         }
         self.shared.wake.notify_all();
         for worker in self.workers.drain(..) {
             // A worker's panic was caught and reported by `run`.
             let _ = worker.join();
         }
+    }
+}
+
+/// A slice whose disjoint parts go to several threads.
+pub(crate) struct Parts<'a> {
+    start: *mut f32,
+    len: usize,
+    slice: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: stands for an exclusive borrow; `part`'s contract keeps the parts apart.
+unsafe impl Sync for Parts<'_> {}
+
+impl<'a> Parts<'a> {
+    pub(crate) fn new(slice: &'a mut [f32]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// # Safety
+    /// No two parts in use may overlap.
+    #[expect(clippy::mut_from_ref, reason = "parts are disjoint by contract")]
+    pub(crate) unsafe fn part(&self, range: Range<usize>) -> &mut [f32] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: inside the slice by the check, and exclusive by this function's contract.
+        unsafe { core::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
     }
 }

@@ -1,0 +1,91 @@
+//! The fused engine on the CPU: network and loss together, tile by tile.
+
+use crate::actor_critic_loss::{TileOutputs, TiledLoss};
+use crate::{Cpu, LOSS_METRICS, Minibatch, MlpCpu, MlpSpec, PassArgs, TilePass};
+use std::ops::Range;
+
+/// A multilayer actor-critic of A agents on the CPU. A minibatch's rows are gathered, taken forward, weighed by the loss and taken back
+/// tile by tile on all threads; nothing is allocated once the largest minibatch has been seen.
+pub struct ActorCriticCpu {
+    mlp: MlpCpu,
+    loss: TiledLoss,
+    agents: usize,
+    inputs: usize,
+    width: usize,
+}
+
+impl ActorCriticCpu {
+    /// A network of `spec`'s shape on the threads of `cpu`; results do not depend on their number.
+    pub fn new(spec: &MlpSpec, agents: usize, cpu: &Cpu) -> Self {
+        let (inputs, width) = (spec.inputs, spec.head.width());
+        Self { mlp: MlpCpu::new(spec, agents, cpu), loss: TiledLoss::new(&spec.head), agents, inputs, width }
+    }
+
+    /// Takes over all agents' parameters, `[A, P]`.
+    pub fn load(&mut self, weights: &[f32]) {
+        self.mlp.load(weights);
+    }
+
+    /// Outputs `[A, R, W]` of observations `[A, R, inputs]`.
+    pub fn forward(&self, observations: &[f32], rows: usize, outputs: &mut [f32]) {
+        for agent in 0..self.agents {
+            let observations = &observations[agent * rows * self.inputs..][..rows * self.inputs];
+            let outputs = &mut outputs[agent * rows * self.width..][..rows * self.width];
+            self.mlp.forward(agent, observations, rows, outputs);
+        }
+    }
+
+    /// Outputs `[R, W]` of one agent's observations `[R, inputs]`, on the calling thread alone.
+    pub fn forward_here(&self, agent: usize, observations: &[f32], outputs: &mut [f32]) {
+        self.mlp.forward_here(agent, observations, observations.len() / self.inputs, outputs);
+    }
+
+    /// Gradients and metrics of every agent's minibatch.
+    pub fn differentiate(&mut self, args: PassArgs<'_, Vec<f32>, Vec<u32>>) {
+        let batch = args.batch;
+        batch.assert_lengths(args.layout.policy.action_width(), Vec::len, Vec::len);
+        let asymmetric = args.is_asymmetric();
+        let (params, log_std_len) = (args.log_std.stride, args.layout.policy.log_std_len());
+        for agent in 0..self.agents {
+            let log_std = args.log_std.at..args.log_std.at + log_std_len;
+            let weights = &args.weights[agent * params..][..params];
+            let gradients = &mut args.gradients[agent * params..][..params];
+            let tiles = batch.rows.div_ceil(self.mlp.tile_rows());
+            self.loss.begin(tiles, args.params[agent], &args.moments[4 * agent..], &weights[log_std.clone()]);
+            let observations = &args.observations[agent * batch.source_rows * self.inputs..];
+            let pass = Pass { agent, batch, observations, inputs: self.inputs, loss: &self.loss };
+            self.mlp.train_pass(agent, batch.rows, asymmetric, &pass, gradients);
+            let metrics = args.metrics_at + agent * LOSS_METRICS;
+            self.loss.finish(&mut gradients[log_std], &mut args.metrics[metrics..metrics + LOSS_METRICS]);
+        }
+    }
+}
+
+struct Pass<'a> {
+    agent: usize,
+    batch: Minibatch<'a, Vec<f32>, Vec<u32>>,
+    /// The agent's.
+    observations: &'a [f32],
+    inputs: usize,
+    loss: &'a TiledLoss,
+}
+
+impl TilePass for Pass<'_> {
+    fn observations(&self, rows: Range<usize>, observations: &mut [f32]) {
+        let chosen = &self.batch.chosen(self.agent)[rows];
+        for (to, &row) in observations.chunks_exact_mut(self.inputs).zip(chosen) {
+            to.copy_from_slice(&self.observations[row as usize * self.inputs..][..self.inputs]);
+        }
+    }
+
+    fn loss(
+        &self,
+        tile: usize,
+        rows: Range<usize>,
+        outputs: &[f32],
+        d_outputs: &mut [f32],
+        d_trunk: Option<&mut [f32]>,
+    ) {
+        self.loss.rows(tile, &self.batch, self.agent, rows, TileOutputs { outputs, d_outputs, d_trunk });
+    }
+}

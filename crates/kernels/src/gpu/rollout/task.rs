@@ -1,0 +1,85 @@
+use crate::gpu::{Shader, shader};
+
+/// A task that steps on the GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GpuTask {
+    /// `CartPole-v1`.
+    CartPole,
+    /// `MountainCar-v0`.
+    MountainCar,
+    /// `MountainCarContinuous-v0`.
+    MountainCarContinuous,
+    /// `Acrobot-v1`.
+    Acrobot,
+    /// `Pendulum-v1`.
+    Pendulum,
+}
+
+impl GpuTask {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::CartPole, Self::MountainCar, Self::MountainCarContinuous, Self::Acrobot, Self::Pendulum];
+
+    /// The task of Gymnasium's name, if it steps on the GPU.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.name() == name)
+    }
+
+    /// Gymnasium's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CartPole => "CartPole-v1",
+            Self::MountainCar => "MountainCar-v0",
+            Self::MountainCarContinuous => "MountainCarContinuous-v0",
+            Self::Acrobot => "Acrobot-v1",
+            Self::Pendulum => "Pendulum-v1",
+        }
+    }
+
+    /// Numbers in an observation.
+    pub const fn observation_width(self) -> usize {
+        match self {
+            Self::CartPole => 4,
+            Self::MountainCar | Self::MountainCarContinuous => 2,
+            Self::Acrobot => 6,
+            Self::Pendulum => 3,
+        }
+    }
+
+    /// Numbers in a state, which is laid out as Gymnasium's.
+    pub const fn state_width(self) -> usize {
+        match self {
+            Self::CartPole | Self::Acrobot => 4,
+            Self::MountainCar | Self::MountainCarContinuous | Self::Pendulum => 2,
+        }
+    }
+
+    /// Numbers in an action: a choice or a force.
+    pub const fn action_width(self) -> usize {
+        1
+    }
+
+    /// Whether an action is a real number.
+    pub const fn is_continuous(self) -> bool {
+        matches!(self, Self::MountainCarContinuous | Self::Pendulum)
+    }
+
+    /// Steps after which an episode is truncated.
+    pub const fn time_limit(self) -> u32 {
+        match self {
+            Self::CartPole | Self::Acrobot => 500,
+            Self::MountainCar | Self::Pendulum => 200,
+            Self::MountainCarContinuous => 999,
+        }
+    }
+
+    pub(super) const fn shader(self) -> Shader {
+        match self {
+            Self::CartPole => shader!("env_cartpole"),
+            Self::MountainCar => shader!("env_mountain_car"),
+            Self::MountainCarContinuous => shader!("env_mountain_car_continuous"),
+            Self::Acrobot => shader!("env_acrobot"),
+            Self::Pendulum => shader!("env_pendulum"),
+        }
+    }
+}

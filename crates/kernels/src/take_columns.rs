@@ -1,0 +1,28 @@
+//! The mirror of `shaders/take_columns.wgsl`.
+
+use crate::TakeColumnsArgs;
+
+impl<B, I> TakeColumnsArgs<'_, B, I> {
+    pub(crate) fn assert_lengths(&self, len: impl Fn(&B) -> usize, indices: impl Fn(&I) -> usize) {
+        let rows = self.agents * self.rows;
+        let long_enough = len(self.source) >= rows * self.width
+            && self.column + self.columns <= self.width
+            && self.places.is_none_or(|places| indices(places) >= rows)
+            && (self.places.is_some() || self.at + self.rows <= self.stride)
+            && len(self.out) >= self.agents * self.columns * self.stride;
+        assert!(long_enough, "take_columns: a buffer is too short for {} x {} rows", self.agents, self.rows);
+    }
+}
+
+pub(crate) fn mirror(args: TakeColumnsArgs<'_, Vec<f32>, Vec<u32>>) {
+    args.assert_lengths(Vec::len, Vec::len);
+    for agent in 0..args.agents {
+        for row in agent * args.rows..(agent + 1) * args.rows {
+            let place = args.at + args.places.map_or(row - agent * args.rows, |places| places[row] as usize);
+            let columns = &args.source[row * args.width + args.column..][..args.columns];
+            for (k, &number) in columns.iter().enumerate() {
+                args.out[(agent * args.columns + k) * args.stride..][..args.stride][place] = number;
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! One agent's run: its settings, how far it has come, and what it remembers beside its weights.
+
+use crate::config::Config;
+use crate::episodes::EpisodeStats;
+use std::time::Instant;
+use striatum_kernels::{ReturnScaler, RunningMoments};
+
+/// How far a run has come.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Environment steps, all environments together.
+    pub steps: u64,
+    /// Rollouts learned from.
+    pub iterations: u32,
+    /// Seconds of training, those before a resume counted in.
+    pub wall_seconds: f64,
+    /// Steps at which the mean return of the last 100 episodes first reached the task's threshold.
+    pub solved_at_steps: Option<u64>,
+    /// Seconds at which it did.
+    pub solved_at_seconds: Option<f64>,
+    /// The best mean return of an evaluation.
+    pub best_return: Option<f64>,
+    /// The mean return of the last evaluation.
+    pub last_return: Option<f64>,
+    /// Steps at the last evaluation.
+    pub evaluated_at: u64,
+    /// Steps at the last periodic checkpoint.
+    pub saved_at: u64,
+    /// Steps at the last point of the learning curves.
+    pub reported_at: u64,
+}
+
+/// One agent's run.
+pub struct Session {
+    /// The settings.
+    pub config: Config,
+    /// How far it has come.
+    pub progress: Progress,
+    pub(crate) episodes: EpisodeStats,
+    /// Statistics of raw observations, if they are normalised.
+    pub(crate) normalizer: Option<RunningMoments>,
+    /// Statistics of rewards, if they are scaled.
+    pub(crate) scaler: Option<ReturnScaler>,
+    /// The mean return from which the task counts as solved.
+    solved_at: Option<f32>,
+    started: Instant,
+}
+
+impl Session {
+    /// A run at step 0, with observations of `inputs` numbers.
+    pub fn new(config: Config, inputs: usize, solved_at: Option<f32>) -> Self {
+        let gamma = f64::from(config.gamma());
+        Self {
+            episodes: EpisodeStats::new(config.num_envs),
+            normalizer: config.normalize.observations.then(|| RunningMoments::new(inputs)),
+            scaler: config.normalize.rewards.then(|| ReturnScaler::new(gamma, config.num_envs)),
+            progress: Progress::default(),
+            started: Instant::now(),
+            solved_at,
+            config,
+        }
+    }
+
+    /// Whether every step of the run is done.
+    pub fn is_finished(&self) -> bool {
+        self.progress.steps >= self.config.total_steps
+    }
+
+    /// Whether the mean return of the last 100 training episodes reaches the task's threshold.
+    pub fn is_solved(&self) -> bool {
+        self.solved_at.is_some_and(|threshold| self.episodes.reaches(threshold))
+    }
+
+    /// Seconds of training so far, those before a resume counted in.
+    pub fn wall_seconds(&self) -> f64 {
+        self.progress.wall_seconds + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Whether the run's settings ask for an evaluation now.
+    pub fn evaluation_is_due(&self) -> bool {
+        let interval = self.config.eval.interval;
+        interval > 0 && self.progress.steps - self.progress.evaluated_at >= interval
+    }
+
+    /// Whether they ask for a checkpoint.
+    pub fn checkpoint_is_due(&self) -> bool {
+        let interval = self.config.run.checkpoint_interval;
+        interval > 0 && self.progress.steps - self.progress.saved_at >= interval
+    }
+
+    /// The share of the run that is left: 1 in the first iteration, towards 0 in the last.
+    pub(crate) fn remaining(&self) -> f32 {
+        (1.0 - self.progress.steps as f64 / self.config.total_steps as f64).max(0.0) as f32
+    }
+
+    /// Counts an iteration of `steps` steps.
+    pub(crate) fn advance(&mut self, steps: u64) {
+        self.progress.steps += steps;
+        self.progress.iterations += 1;
+        if self.progress.solved_at_steps.is_none() && self.is_solved() {
+            self.progress.solved_at_steps = Some(self.progress.steps);
+            self.progress.solved_at_seconds = Some(self.wall_seconds());
+        }
+    }
+
+    /// Takes note of an evaluation. True if it is the best so far.
+    pub(crate) fn note_evaluation(&mut self, mean_return: f64) -> bool {
+        self.progress.evaluated_at = self.progress.steps;
+        self.progress.last_return = Some(mean_return);
+        let best = self.progress.best_return.is_none_or(|best| mean_return >= best);
+        if best {
+            self.progress.best_return = Some(mean_return);
+        }
+        best
+    }
+}

@@ -1,0 +1,28 @@
+// MountainCar-v0 on the device: the rollout of a weak car in a valley.
+// Mirror: crates/envs/src/classic/mountain_car.rs.
+// #include "rollout.wgsl"
+
+/// Position, velocity.
+alias State = vec2<f32>;
+const STATE = 2u;
+const OBSERVATION = 2u;
+const TIME_LIMIT = 200u;
+const ACTION_BOUNDS = vec2<f32>(0.0, 2.0);
+
+fn start(key: vec2<u32>, env: u32, episode: u32) -> State {
+    return vec2<f32>(around(-0.5, 0.1, random_block(key, PURPOSE_RESET, env, episode, 0u).x), 0.0);
+}
+
+fn observe(state: State) -> array<f32, OBSERVATION> {
+    return array<f32, OBSERVATION>(state.x, state.y);
+}
+
+fn step_environment(state: State, action: f32) -> Stepped {
+    let slope = -0.0025 * sin_cos(3.0 * state.x).y;
+    var velocity = clamp(state.y + ((action - 1.0) * 0.001 + slope), -0.07, 0.07);
+    let position = clamp(state.x + velocity, -1.2, 0.6);
+    if position == -1.2 && velocity < 0.0 {
+        velocity = 0.0;
+    }
+    return Stepped(vec2<f32>(position, velocity), -1.0, position >= 0.5 && velocity >= 0.0);
+}
