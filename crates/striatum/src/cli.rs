@@ -59,7 +59,8 @@ pub enum Command {
         shares of fused multiply-adds in registers and of copying memory, measured in the same run; small shapes can exceed COPY, \
         because they stay in caches. `td_error + gae` counts both launches as they are, 5 and 6 arrays. An iteration's name is its \
         environments x steps, minibatches x epochs and hidden layers, its GFLOP/s are its update's, and its launches those of the \
-        minibatches + the others. What one stage launches on a GPU and another waits for counts for the other.\n\n\
+        minibatches + the others. On a GPU, which is not waited for between stages, iterations of one epoch tell the update from the \
+        rest, which then stands under ROLLOUT.\n\n\
         The exit code is 1 if a kernel is wrong.")]
     Bench(BenchArgs),
     /// Print shell completions

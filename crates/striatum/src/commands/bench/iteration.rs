@@ -10,7 +10,7 @@ use striatum_kernels::MlpSpec;
 use striatum_train::config::{Config, DeviceChoice};
 use striatum_train::engine::open_trainer;
 use striatum_train::spec::network_spec;
-use striatum_train::trainer::Trainer;
+use striatum_train::trainer::{Timing, Trainer};
 use striatum_train::{TrainError, with_trainer};
 
 /// The task.
@@ -102,15 +102,16 @@ pub struct Dispatches {
     pub others: u64,
 }
 
-/// Medians over iterations, in seconds.
+/// Medians over iterations, in seconds. On a GPU stages are launched without waiting for them: there an iteration of one epoch tells
+/// the epochs' part from the rest.
 #[derive(Clone, Debug)]
 pub struct Times {
     /// The whole iteration.
     pub whole: f64,
-    /// The rollout.
+    /// The rollout; on a GPU with all else that is no epoch's.
     pub collect: f64,
-    /// Bootstrap values, TD errors and advantages.
-    pub advantages: f64,
+    /// TD errors and advantages; nothing on a GPU.
+    pub advantages: Option<f64>,
     /// Every epoch and minibatch.
     pub update: f64,
     /// GFLOP/s of the update.
@@ -134,61 +135,75 @@ pub fn time(preset: Preset, device: DeviceChoice, threads: usize, budget: Durati
     let probe = make_envs(1)?;
     let spec = network_spec(&configs[0], probe.observation_space(), probe.action_space()).map_err(TrainError::from)?;
     let (trainer, info) = open_trainer(configs, &make_envs)?;
-    let mut times = with_trainer!(trainer, trainer => stages(trainer, &preset, budget))?;
-    if let Some(dispatches) = &mut times.dispatches {
-        // The same with one epoch alone tells an epoch's dispatches from the rest.
+    let measured = with_trainer!(trainer, trainer => Measured::new(trainer, preset.rows(), budget))?;
+    let Timing { collect, advantages, update, total } = measured.timing;
+    let mut times = Times {
+        whole: total,
+        collect,
+        advantages: Some(advantages),
+        update,
+        gflops: 0.0,
+        steps_per_second: preset.rows() as f64 / total,
+        dispatches: None,
+        engine: info.engine,
+    };
+    if let Some(all) = measured.dispatches {
         let once = Preset { epochs: 1, ..preset }.configs(device, threads);
         let (trainer, _) = open_trainer(once, &make_envs)?;
-        let single = with_trainer!(trainer, trainer => single_epoch(trainer, preset.rows()))?;
-        dispatches.others = others(dispatches.all, preset.epochs as u64, single);
+        let single = with_trainer!(trainer, trainer => Measured::new(trainer, preset.rows(), budget / 2))?;
+        let epochs = preset.epochs as f64;
+        times.update = (epochs / (epochs - 1.0) * (total - single.timing.total)).clamp(0.0, total);
+        (times.collect, times.advantages) = (total - times.update, None);
+        let others = others(all, preset.epochs as u64, single.dispatches.unwrap_or(0), single.order);
+        times.dispatches = Some(Dispatches { all, others });
     }
     times.gflops = preset.update_flops(&spec) / times.update / 1e9;
-    times.engine = info.engine;
     Ok(times)
 }
 
-fn stages<D: Device>(mut trainer: Trainer<D>, preset: &Preset, budget: Duration) -> Result<Times> {
-    // The first one compiles and allocates.
-    trainer.iterate()?;
-    let before = trainer.learner().backend().dispatches();
-    let begun = Instant::now();
-    let mut columns: [Vec<f64>; 4] = Default::default();
-    while columns[0].len() < 2 || begun.elapsed() < budget {
-        trainer.iterate()?;
-        let timing = trainer.iteration(0)?.timing;
-        let row = [timing.total, timing.collect, timing.advantages, timing.update];
-        columns.iter_mut().zip(row).for_each(|(column, seconds)| column.push(seconds));
-    }
-    let after = trainer.learner().backend().dispatches();
-    let iterations = columns[0].len() as u64;
-    let [whole, collect, advantages, update] = columns.map(|mut column| median(&mut column));
-    let dispatches = before.zip(after).map(|(before, after)| (after - before) / iterations);
-    Ok(Times {
-        whole,
-        collect,
-        advantages,
-        update,
-        gflops: 0.0,
-        steps_per_second: preset.rows() as f64 / whole,
-        dispatches: dispatches.map(|all| Dispatches { all, others: all }),
-        engine: "",
-    })
+/// Iterations of a trainer.
+struct Measured {
+    /// Medians.
+    timing: Timing,
+    /// Dispatches of an iteration, on a GPU.
+    dispatches: Option<u64>,
+    /// Those of an epoch's order.
+    order: u64,
 }
 
-/// Dispatches of an iteration of one epoch, and of the epoch's order of so many rows alone.
-fn single_epoch<D: Device>(mut trainer: Trainer<D>, rows: usize) -> Result<[u64; 2]> {
-    let count = |trainer: &mut Trainer<D>| trainer.learner().backend().dispatches().unwrap_or(0);
-    let begun = count(&mut trainer);
-    trainer.iterate()?;
-    let iterated = count(&mut trainer);
-    let device = trainer.learner().backend();
-    device.shuffle(&[[1, 2]], rows, &mut device.upload_indices(&vec![0; rows]));
-    Ok([iterated - begun, count(&mut trainer) - iterated])
+impl Measured {
+    fn new<D: Device>(mut trainer: Trainer<D>, rows: usize, budget: Duration) -> Result<Self> {
+        // The first one compiles and allocates.
+        trainer.iterate()?;
+        let before = trainer.learner().backend().dispatches();
+        let begun = Instant::now();
+        let mut timings = Vec::new();
+        while timings.len() < 2 || begun.elapsed() < budget {
+            trainer.iterate()?;
+            timings.push(trainer.iteration(0)?.timing);
+        }
+        let device = trainer.learner().backend();
+        let after = device.dispatches();
+        device.shuffle(&[[1, 2]], rows, &mut device.upload_indices(&vec![0; rows]));
+        let shuffled = device.dispatches();
+        let launched = |from: Option<u64>, to: Option<u64>| from.zip(to).map(|(from, to)| to - from);
+        let middle = |of: fn(&Timing) -> f64| median(&mut timings.iter().map(of).collect::<Vec<f64>>());
+        Ok(Self {
+            timing: Timing {
+                collect: middle(|timing| timing.collect),
+                advantages: middle(|timing| timing.advantages),
+                update: middle(|timing| timing.update),
+                total: middle(|timing| timing.total),
+            },
+            dispatches: launched(before, after).map(|all| all / timings.len() as u64),
+            order: launched(after, shuffled).unwrap_or(0),
+        })
+    }
 }
 
 /// The dispatches that are no minibatch's, if an iteration of so many epochs has `all`, one of a single epoch `single`, and each
 /// epoch's order takes `order` of them.
-fn others(all: u64, epochs: u64, [single, order]: [u64; 2]) -> u64 {
+fn others(all: u64, epochs: u64, single: u64, order: u64) -> u64 {
     let epoch = (all - single) / (epochs - 1).max(1);
     single - epoch + epochs * order
 }
@@ -201,7 +216,7 @@ mod tests {
     fn dispatches_of_minibatches_are_told_from_others() {
         // 9 once an iteration, 1 an epoch, 7 for each of an epoch's 3 minibatches.
         let iteration = |epochs: u64| 9 + epochs * (1 + 3 * 7);
-        assert_eq!(others(iteration(4), 4, [iteration(1), 1]), 9 + 4);
-        assert_eq!(others(iteration(20), 20, [iteration(1), 1]), 9 + 20);
+        assert_eq!(others(iteration(4), 4, iteration(1), 1), 9 + 4);
+        assert_eq!(others(iteration(20), 20, iteration(1), 1), 9 + 20);
     }
 }

@@ -68,7 +68,7 @@ pub fn iteration(name: &str, times: &Times, ceilings: Ceilings) -> String {
         duration(times.whole),
         thousands(times.steps_per_second),
         duration(times.collect),
-        duration(times.advantages),
+        or_dash(times.advantages.map(duration)),
         duration(times.update),
         number(times.gflops),
         percent(times.gflops / ceilings.gflops),
@@ -152,7 +152,7 @@ mod tests {
         let times = Times {
             whole: 0.123,
             collect: 0.0456,
-            advantages: 1e-5,
+            advantages: Some(1e-5),
             update: 0.07,
             gflops: 123.4,
             steps_per_second: 1_065_000.0,

@@ -11,6 +11,7 @@ mod mlp_reference;
 mod networks;
 mod optimizer;
 mod policy;
+mod resident;
 mod rollout;
 mod rows;
 mod statistics;
@@ -101,7 +102,9 @@ pub fn host() -> Vec<Entry<Cpu>> {
 
 /// The kernels that a GPU alone has.
 pub fn device() -> Vec<Entry<Gpu>> {
-    vec![rollout::entry()]
+    let mut entries = vec![rollout::entry()];
+    entries.extend(resident::entries());
+    entries
 }
 
 /// A maker from a constructor that cannot fail.
