@@ -4,10 +4,11 @@
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
+use std::ops::Range;
 use striatum::envs::{StepBuffers, make};
 use striatum::kernels::{
-    Activation, Backend, Cpu, GaeArgs, HeadLayout, LossRows, MlpCpu, MlpSpec, OptimizerArgs, OptimizerParams, Policy,
-    RolloutShape, TdErrorArgs,
+    Activation, Backend, Cpu, GaeArgs, HeadLayout, MlpCpu, MlpSpec, OptimizerArgs, OptimizerParams, Policy,
+    RolloutShape, SimdLevel, TdErrorArgs, TilePass,
 };
 
 fn main() {
@@ -93,24 +94,50 @@ fn optimizer_step(bencher: Bencher<'_, '_>, parameters: usize) {
             first_moment: &mut first_moment,
             second_moment: &mut second_moment,
             grad_norm: &mut grad_norm,
+            grad_norm_at: 0,
         });
     });
+}
+
+/// Observations and the gradient of the outputs, `[rows, 4]` and `[rows, 3]`.
+struct Given {
+    observations: Vec<f32>,
+    d_outputs: Vec<f32>,
+}
+
+impl TilePass for Given {
+    fn observations(&self, rows: Range<usize>, observations: &mut [f32]) {
+        observations.copy_from_slice(&self.observations[4 * rows.start..4 * rows.end]);
+    }
+
+    fn loss(&self, _: usize, rows: Range<usize>, _: &[f32], d_outputs: &mut [f32], _: Option<&mut [f32]>) {
+        d_outputs.copy_from_slice(&self.d_outputs[3 * rows.start..3 * rows.end]);
+    }
 }
 
 /// Forward and backward pass of two tanh networks: their hidden width, and rows.
 #[divan::bench(args = [(64, 512), (64, 8192), (256, 8192)])]
 fn mlp_train_pass(bencher: Bencher<'_, '_>, (width, rows): (usize, usize)) {
+    train_pass(bencher, width, rows, SimdLevel::detect());
+}
+
+/// The same by every instruction set that the machine has.
+#[divan::bench(args = SimdLevel::available())]
+fn mlp_train_pass_simd(bencher: Bencher<'_, '_>, level: SimdLevel) {
+    train_pass(bencher, 64, 8192, level);
+}
+
+fn train_pass(bencher: Bencher<'_, '_>, width: usize, rows: usize, level: SimdLevel) {
     let head = HeadLayout { policy: Policy::Categorical { nvec: vec![2] }, dual: false, value_heads: 1 };
     let hidden = vec![width; 2];
     let spec = MlpSpec { inputs: 4, hidden, activation: Activation::Tanh, shared_trunk: false, head };
-    let mut network = MlpCpu::new(&spec, rows, Cpu::new().threads());
-    let (params, observations) = (numbers(spec.param_count(), 0.5), numbers(rows * spec.inputs, 2.0));
-    let (mut outputs, mut d_outputs) = (numbers(rows * spec.head.width(), 1.0), numbers(rows * spec.head.width(), 1.0));
-    let mut gradients = numbers(params.len(), 1.0);
-    bencher.counter(ItemsCount::new(rows)).bench_local(|| {
-        let batch = LossRows { rows: 0..rows, outputs: &mut outputs, d_outputs: &mut d_outputs, d_trunk: None };
-        network.train_pass(&params, black_box(&observations), batch, &|_| (), &mut gradients);
-    });
+    let mut network = MlpCpu::with_simd(&spec, 1, &Cpu::new(), level);
+    network.load(&numbers(spec.param_count(), 0.5));
+    let given = Given { observations: numbers(4 * rows, 2.0), d_outputs: numbers(3 * rows, 1.0) };
+    let mut gradients = numbers(spec.param_count(), 1.0);
+    bencher
+        .counter(ItemsCount::new(rows))
+        .bench_local(|| network.train_pass(0, rows, false, black_box(&given), &mut gradients));
 }
 
 /// A step of a batch of 1024.

@@ -6,21 +6,24 @@ use common::striatum;
 use serde_json::Value;
 use std::time::Instant;
 
-/// Kernels of the CPU.
-const KERNELS: [&str; 12] = [
+/// Kernels of both devices, then those of one alone.
+const BOTH: [&str; 13] = [
     "td_error",
     "gae",
     "td_error + gae",
+    "shuffle",
     "gather",
+    "take_columns",
     "advantage_moments",
-    "actor_critic_loss",
-    "optimizer_step",
     "mlp_forward",
-    "mlp_backward",
     "mlp_train_pass",
-    "policy_head",
-    "env_step",
+    "actor_critic_loss",
+    "minibatch",
+    "optimizer_step",
+    "rollout_stats",
 ];
+const HOST: [&str; 2] = ["policy_head", "env_step"];
+const GPU: [&str; 5] = ["rollout", "episode_window", "column_moments", "discounted_returns", "scale_rewards"];
 
 fn names(list: &Value) -> Vec<&str> {
     list.as_array().expect("a list").iter().map(|row| row["kernel"].as_str().expect("a name")).collect()
@@ -53,6 +56,32 @@ fn check(object: &Value) {
     }
 }
 
+/// All of these, verified and timed.
+#[track_caller]
+fn check_names(object: &Value, kernels: &[&str]) {
+    assert_eq!(names(&object["verified"]), kernels);
+    let mut timed = names(&object["kernels"]);
+    timed.dedup();
+    assert_eq!(timed, kernels);
+}
+
+#[track_caller]
+fn number(row: &Value, key: &str) -> f64 {
+    row[key].as_f64().unwrap_or_else(|| panic!("{key}: {row}"))
+}
+
+/// Speeds are those of the row's own times, by the fused engine.
+#[track_caller]
+fn check_iteration(row: &Value) {
+    let rows = number(row, "agents") * number(row, "envs") * number(row, "steps");
+    assert!((number(row, "steps_per_second") * number(row, "seconds") / rows - 1.0).abs() < 1e-9, "{row}");
+    // Two 64-64 networks: 8960 + 192 weights; the backward pass leaves out the observations' 512.
+    let weights = f64::from(2 * (4 * 64 + 64 * 64) + 2 * 64 + 64);
+    let flops = rows * number(row, "epochs") * 2.0 * (3.0 * weights - 512.0);
+    assert!((number(row, "update_gflops") * number(row, "update_seconds") * 1e9 / flops - 1.0).abs() < 1e-9, "{row}");
+    assert!(number(row, "update_seconds") > 0.0 && row["engine"] == "fused", "{row}");
+}
+
 #[test]
 fn a_quick_run_verifies_and_times_everything() {
     let begun = Instant::now();
@@ -62,26 +91,17 @@ fn a_quick_run_verifies_and_times_everything() {
     assert!(outcome.stderr.contains("verifying") && !outcome.stderr.contains('\x1b'), "{outcome:?}");
     let object = outcome.json();
     check(&object);
-    assert_eq!(names(&object["verified"]), KERNELS);
-    let mut timed = names(&object["kernels"]);
-    timed.dedup();
-    assert_eq!(timed, KERNELS);
+    check_names(&object, &[&BOTH[..], &HOST].concat());
     assert_eq!(object["device"]["name"], "cpu");
 
-    let iterations = object["iterations"].as_array().expect("a list");
-    assert_eq!(iterations.len(), 2, "{object}");
-    for row in iterations {
-        let number = |key: &str| row[key].as_f64().unwrap_or_else(|| panic!("{key}: {row}"));
-        let stages = number("collect_seconds") + number("advantages_seconds") + number("update_seconds");
+    let rows = object["iterations"].as_array().expect("a list");
+    assert_eq!(rows.len(), 2, "{object}");
+    for row in rows {
+        check_iteration(row);
+        let stages = ["collect_seconds", "advantages_seconds", "update_seconds"].map(|key| number(row, key));
         // Medians of stages need not add up, but no stage is longer than the whole by much.
-        assert!(stages > 0.0 && stages < 1.5 * number("seconds"), "{row}");
-        let speed = number("envs") * number("steps") / number("seconds");
-        assert!((number("steps_per_second") / speed - 1.0).abs() < 1e-9, "{row}");
-        // Two 64-64 networks: 8960 + 192 weights; the backward pass leaves out the observations' 512.
-        let weights = f64::from(2 * (4 * 64 + 64 * 64) + 2 * 64 + 64);
-        let flops = number("envs") * number("steps") * number("epochs") * 2.0 * (3.0 * weights - 512.0);
-        assert!((number("update_gflops") * number("update_seconds") * 1e9 / flops - 1.0).abs() < 1e-9, "{row}");
-        assert!(row["dispatches"].is_null() && row["engine"] == "fused", "{row}");
+        assert!(stages.iter().sum::<f64>() < 1.5 * number(row, "seconds"), "{row}");
+        assert!(row["dispatches"].is_null() && row["dispatches_beyond_minibatches"].is_null(), "{row}");
     }
     assert!(seconds < 60.0, "{seconds} s, and it takes 3 on two idle cores");
 }
@@ -124,19 +144,21 @@ fn a_filter_that_fits_nothing_names_what_there_is() {
 fn a_gpu_is_verified_against_the_host() {
     let adapters = striatum("devices --json", &[]).ok().stdout;
     let adapters: Value = serde_json::from_str(&adapters).expect("JSON");
-    // All but the iterations: burn compiles for minutes on a software adapter.
-    let kernels = "td_error gae gather advantage_moments actor_critic_loss optimizer_step";
-    let outcome = striatum(&format!("bench --device gpu --quick --json {kernels}"), &[]);
+    let outcome = striatum("bench --device gpu --quick --json", &[]);
     if adapters.as_array().is_none_or(Vec::is_empty) {
         outcome.refused(&["no GPU adapter"]);
         return;
     }
     let object = outcome.ok().json();
     check(&object);
-    let mut kernels = KERNELS[..7].to_vec();
-    kernels.insert(2, "gae_scan");
-    assert_eq!(names(&object["verified"]), kernels);
-    assert_eq!(names(&object["kernels"]), kernels);
+    let (first, rest) = BOTH.split_at(2);
+    check_names(&object, &[first, &["gae_scan"], rest, &GPU].concat());
+    for row in object["iterations"].as_array().expect("a list") {
+        check_iteration(row);
+        let [all, others] = ["dispatches", "dispatches_beyond_minibatches"].map(|key| number(row, key));
+        // The target is 60 for four epochs, each of which has an order of its own.
+        assert!(others < all && others <= 56.0 + number(row, "epochs"), "{row}");
+    }
     assert!(object["verified"].as_array().is_some_and(|rows| rows.iter().all(|r| r["against"] == "the CPU's kernels")));
     assert!(adapters.as_array().expect("a list").iter().any(|adapter| adapter["name"] == object["device"]["name"]));
 }

@@ -32,7 +32,7 @@ pub fn kernels() -> String {
 }
 
 fn kernel_row(name: &str, shape: &str, [time, items, gflops, peak, gbs, copy]: &[String; 6]) -> String {
-    format!("{name:<18}{shape:<31}{time:>10}{items:>10}{gflops:>9}{peak:>6}{gbs:>9}{copy:>6}")
+    format!("{name:<19}{shape:<30}{time:>10}{items:>10}{gflops:>9}{peak:>6}{gbs:>9}{copy:>6}")
 }
 
 /// A row of a kernel that took so many seconds.

@@ -66,7 +66,8 @@ impl Inputs {
             truncated: flags(rows, 3, EPISODE),
             returns: numbers(rows, 4, 500.0),
             lengths: numbers(rows, 5, 500.0),
-            observations: numbers(rows * COLUMNS, 6, 3.0),
+            // Around a mean, whose error is relative to it.
+            observations: numbers(rows * COLUMNS, 6, 3.0).iter().map(|x| x + 0.7).collect(),
             scale: (0..shape.agents).map(|agent| 0.9 + 0.2 * agent as f32).collect(),
         }
     }
