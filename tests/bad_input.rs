@@ -166,13 +166,11 @@ fn numbers_that_make_no_run() {
 /// What this build or this machine has not got.
 #[test]
 fn engines_and_devices_that_are_not_there() {
-    refused(&["CartPole-v1", "--device", "gpu", "--set", "engine=fused"], &["`engine = \"fused\"`", "--device cpu"]);
-    if cfg!(feature = "burn") {
-        refused(&["CartPole-v1", "--device", "gpu:99"], &["99"]);
-    } else {
-        for args in [["--set", "engine=burn"], ["--device", "gpu"], ["--device", "gpu:99"]] {
-            refused(&[&["CartPole-v1"], &args[..]].concat(), &["no burn engine", "`--device cpu`"]);
-        }
+    let deep = ["CartPole-v1", "--device", "gpu", "--set", "engine=fused", "--set", "network.hidden=[8, 8, 8, 8, 8]"];
+    refused(&deep, &["`engine = \"fused\"`", "4 hidden layers", "--device cpu"]);
+    refused(&["CartPole-v1", "--device", "gpu:99"], &["99"]);
+    if !cfg!(feature = "burn") {
+        refused(&["CartPole-v1", "--set", "engine=burn"], &["no burn engine", "`--engine fused`"]);
     }
 }
 

@@ -22,11 +22,14 @@ pub struct TaskInfo {
     pub action_space: Space,
 }
 
+/// Makes a batch of so many environments of the task that has the given name.
+type MakeBatch = fn(&'static str, usize) -> Result<Box<dyn VecEnv>, EnvError>;
+
 struct Entry {
     name: &'static str,
     description: &'static str,
     one: fn() -> Box<dyn Env>,
-    batch: fn(&'static str, usize) -> Result<Box<dyn VecEnv>, EnvError>,
+    batch: MakeBatch,
 }
 
 /// The one list of tasks.

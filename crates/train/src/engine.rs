@@ -165,19 +165,17 @@ fn choose_device(choice: DeviceChoice, spec: &MlpSpec) -> (Device, Option<String
     }
 }
 
-/// Hidden layers, and their width, up to which the fused engine runs on a GPU.
+/// Hidden layers up to which the fused engine runs on a GPU.
 const FUSED_LAYERS: usize = 4;
-const FUSED_WIDTH: usize = 1024;
 
 /// `fused` or `burn`.
 fn choose_engine(choice: EngineChoice, device: Device, spec: &MlpSpec) -> Result<&'static str, TrainError> {
-    let applies = device == Device::Cpu
-        || spec.hidden.len() <= FUSED_LAYERS && spec.hidden.iter().all(|&width| width <= FUSED_WIDTH);
+    let applies = device == Device::Cpu || spec.hidden.len() <= FUSED_LAYERS;
     match choice {
         EngineChoice::Auto | EngineChoice::Fused if applies => Ok("fused"),
         EngineChoice::Fused => Err(TrainError::Engine(format!(
-            "`engine = \"fused\"` takes at most {FUSED_LAYERS} hidden layers of {FUSED_WIDTH} on a GPU; use smaller \
-             `network.hidden`, `--engine burn` or `--device cpu`"
+            "`engine = \"fused\"` takes at most {FUSED_LAYERS} hidden layers on a GPU; shorten `network.hidden`, or use \
+             `--engine burn` or `--device cpu`"
         ))),
         EngineChoice::Burn | EngineChoice::Auto if cfg!(feature = "burn") => Ok("burn"),
         EngineChoice::Burn | EngineChoice::Auto => Err(TrainError::Engine(
