@@ -1,105 +1,176 @@
 #!/usr/bin/env python3
 """Times PPO on CartPole-v1 by Striatum and by its peers, the same work one after the other on the same machine.
 
-    pip install rejax "gymnax<1"             # stable-baselines3 too, if it is to be compared
+    pip install rejax "gymnax<1" stable-baselines3
     python3 scripts/compare_peers.py --binary target/release/striatum
 
-Networks are two separate 64-64 tanh networks, learning rate 2.5e-4. rejax's compile time is left out; Stable-Baselines3 and rejax are
-skipped where they are not installed. Steps a second are of whole runs, evaluation off, best of `--repeats`.
+Everyone trains two separate 64-64 tanh networks with a learning rate of 2.5e-4, without evaluation. A peer that is not installed is left
+out; Stable-Baselines3 runs with one PyTorch thread and with one a core, of which the better counts. Steps a second are the peers'
+steady ones: rejax's compile time and Stable-Baselines3's first rollout and update do not count. Striatum's are of a whole process, from
+its start to its last checkpoint. Each number is the best of `--repeats`.
+
+With `--device gpu` Striatum and rejax run on the GPU, at that device's size; Stable-Baselines3 is a CPU library here.
 """
 
 import argparse
+import importlib.metadata
 import importlib.util
 import json
+import os
+import platform
 import shutil
 import subprocess
 import tempfile
 import time
 
-# Name, environments, steps, minibatches, epochs, steps of a run of Striatum, rejax and Stable-Baselines3.
-SETTINGS = [
-    ("8 x 32, 1 minibatch of 256, 20 epochs", 8, 32, 1, 20, 200_000, 100_000, 20_000),
-    ("128 x 32, 8 minibatches, 4 epochs", 128, 32, 8, 4, 2_000_000, 500_000, 100_000),
-    ("1024 x 128, 16 minibatches, 4 epochs", 1024, 128, 16, 4, 4_000_000, 1_000_000, 0),
-]
+LEARNING_RATE = 2.5e-4
+
+# Environments, steps, minibatches, epochs; then steps of a run of Striatum, rejax and Stable-Baselines3 (0: it is left out).
+SETTINGS = {
+    "cpu": [
+        ((8, 32, 1, 20), 500_000, 100_000, 20_000),
+        ((128, 32, 8, 4), 4_000_000, 500_000, 100_000),
+        ((1024, 128, 16, 4), 8_000_000, 1_000_000, 0),
+    ],
+    "gpu": [((4096, 128, 4, 4), 200_000_000, 50_000_000, 0)],
+}
 
 
-def striatum(binary, envs, steps, minibatches, epochs, total):
-    out = tempfile.mkdtemp()
+def striatum(arguments, shape, total):
+    envs, steps, minibatches, epochs = shape
     settings = {
-        "num_envs": envs,
-        "total_steps": total,
         "ppo.num_steps": steps,
         "ppo.minibatches": minibatches,
         "ppo.epochs": epochs,
-        "ppo.learning_rate": 2.5e-4,
+        "ppo.learning_rate": LEARNING_RATE,
+        "network.hidden": [64, 64],
+        "network.activation": "tanh",
+        "network.shared_trunk": "false",
         "eval.interval": 0,
         "eval.episodes": 1,
+        "run.checkpoint_interval": 0,
     }
-    command = [binary, "train", "CartPole-v1", "--device", "cpu", "--quiet", "--json", "--out", f"{out}/run"]
-    for key, value in settings.items():
-        command += ["--set", f"{key}={value}"]
-    begun = time.perf_counter()
-    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    seconds = time.perf_counter() - begun
-    shutil.rmtree(out)
-    return result["steps"] / seconds
+    with tempfile.TemporaryDirectory() as out:
+        command = [arguments.binary, "train", "CartPole-v1", "--device", arguments.device, "--quiet", "--json"]
+        command += ["--num-envs", str(envs), "--total-steps", str(total), "--out", os.path.join(out, "run")]
+        for key, value in settings.items():
+            command += ["--set", f"{key}={value}"]
+        begun = time.perf_counter()
+        result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        seconds = time.perf_counter() - begun
+    return json.loads(result.splitlines()[-1])["steps"] / seconds
 
 
-def rejax(envs, steps, minibatches, epochs, total):
+def rejax(_, shape, total):
     import jax
     from rejax import get_algo
 
+    envs, steps, minibatches, epochs = shape
     total = max(1, total // (envs * steps)) * envs * steps
     algorithm = get_algo("ppo").create(
         env="CartPole-v1",
+        agent_kwargs={"activation": "tanh", "hidden_layer_sizes": (64, 64)},
         num_envs=envs,
         num_steps=steps,
         num_minibatches=minibatches,
         num_epochs=epochs,
         total_timesteps=total,
         eval_freq=total,
-        learning_rate=2.5e-4,
+        learning_rate=LEARNING_RATE,
+        max_grad_norm=0.5,
     )
+    # It evaluates 128 episodes before and after training, which is no part of the work.
+    algorithm = algorithm.replace(eval_callback=lambda algorithm, state, key: (), skip_initial_evaluation=True)
     train = jax.jit(algorithm.train).lower(jax.random.PRNGKey(0)).compile()
     begun = time.perf_counter()
     jax.block_until_ready(train(jax.random.PRNGKey(0)))
     return total / (time.perf_counter() - begun)
 
 
-def stable_baselines3(envs, steps, minibatches, epochs, total):
+def stable_baselines3(_, shape, total):
+    import torch
+
+    def speed(threads):
+        torch.set_num_threads(threads)
+        return steady(shape, total)
+
+    # More threads than one slow networks this small down on many machines, and beside other work on all.
+    return max(speed(1), speed(os.cpu_count()))
+
+
+def steady(shape, total):
     from stable_baselines3 import PPO
     from stable_baselines3.common.env_util import make_vec_env
+    from torch import nn
 
+    envs, steps, minibatches, epochs = shape
     model = PPO(
         "MlpPolicy",
         make_vec_env("CartPole-v1", n_envs=envs),
         n_steps=steps,
         batch_size=envs * steps // minibatches,
         n_epochs=epochs,
-        learning_rate=2.5e-4,
+        learning_rate=LEARNING_RATE,
+        policy_kwargs={"net_arch": {"pi": [64, 64], "vf": [64, 64]}, "activation_fn": nn.Tanh},
         device="cpu",
+        seed=0,
     )
+    model.learn(total_timesteps=envs * steps)
+    warm = model.num_timesteps
     begun = time.perf_counter()
-    model.learn(total_timesteps=total)
-    return total / (time.perf_counter() - begun)
+    model.learn(total_timesteps=total, reset_num_timesteps=False)
+    return (model.num_timesteps - warm) / (time.perf_counter() - begun)
+
+
+PEERS = [("rejax", "rejax", rejax), ("Stable-Baselines3", "stable_baselines3", stable_baselines3)]
+
+
+def machine():
+    """The processor, its cores, and the versions of who takes part."""
+    model = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as lines:
+            model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    versions = []
+    for package in ("rejax", "jax", "stable-baselines3", "torch"):
+        try:
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return f"{model}, {os.cpu_count()} cores; " + ", ".join(versions)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="target/release/striatum", help="the striatum command")
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="where Striatum and rejax run")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each, of which the best counts")
     arguments = parser.parse_args()
-    installed = {name: importlib.util.find_spec(name) is not None for name in ("rejax", "stable_baselines3")}
+    if shutil.which(arguments.binary) is None:
+        parser.error(f"there is no command `{arguments.binary}`; build it, or give --binary")
+    if arguments.repeats < 1:
+        parser.error("--repeats is at least 1")
+    if arguments.device == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    else:
+        # Without it JAX would fall back to the CPU in silence.
+        os.environ["JAX_PLATFORMS"] = "cuda,rocm,tpu"
 
-    print("| setting | Striatum | rejax | Stable-Baselines3 |")
-    print("|---|---|---|---|")
-    for name, *shape, own, theirs, slow in SETTINGS:
-        best = lambda call: max(call() for _ in range(arguments.repeats))
-        cells = [best(lambda: striatum(arguments.binary, *shape, own))]
-        cells.append(best(lambda: rejax(*shape, theirs)) if installed["rejax"] else None)
-        cells.append(best(lambda: stable_baselines3(*shape, slow)) if installed["stable_baselines3"] and slow else None)
-        print(f"| {name} | " + " | ".join("-" if cell is None else f"{cell:,.0f}" for cell in cells) + " |", flush=True)
+    peers = [(title, run) for title, module, run in PEERS if importlib.util.find_spec(module)]
+    print(f"{machine()}\n")
+    print("| PPO, CartPole-v1 | Striatum |" + "".join(f" {title} | times |" for title, _ in peers))
+    print("|---|---|" + "---|---|" * len(peers))
+    for shape, own_steps, *their_steps in SETTINGS[arguments.device]:
+        best = lambda run, steps: max(run(arguments, shape, steps) for _ in range(arguments.repeats))
+        own = best(striatum, own_steps)
+        steps_of = dict(zip((title for title, _, _ in PEERS), their_steps))
+        cells = [f"{own:,.0f}"]
+        for title, run in peers:
+            speed = best(run, steps_of[title]) if steps_of[title] else None
+            cells += [f"{speed:,.0f}", f"{own / speed:.1f}"] if speed else ["-", "-"]
+        envs, steps, minibatches, epochs = shape
+        name = f"{envs} x {steps}, batch {envs * steps // minibatches}, {epochs} epochs"
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,17 @@ pub enum Command {
     /// Step one environment by hand from a given internal state
     #[command(after_help = "Example:\n  striatum trace CartPole-v1 --state '[0, 0, 0.05, 0]' --actions '[1, 0, 1]'")]
     Trace(TraceArgs),
+    /// Verify every kernel, then time it beside what this machine does at most
+    #[command(after_help = "Examples:\n  striatum bench\n  striatum bench --device gpu gae\n  \
+        striatum bench --quick --json > bench.json\n\n\
+        GB/s count the bytes that a kernel must move at least, GFLOP/s the arithmetic of its algorithm; PEAK and COPY are their \
+        shares of fused multiply-adds in registers and of copying memory, measured in the same run; small shapes can exceed COPY, \
+        because they stay in caches. `td_error + gae` counts both launches as they are, 5 and 6 arrays. An iteration's name is its \
+        environments x steps, minibatches x epochs and hidden layers, its GFLOP/s are its update's, and its launches those of the \
+        minibatches + the others. On a GPU, which is not waited for between stages, iterations of one epoch tell the update from the \
+        rest, which then stands under ROLLOUT.\n\n\
+        The exit code is 1 if a kernel is wrong.")]
+    Bench(BenchArgs),
     /// Print shell completions
     #[command(
         after_help = "Example:\n  striatum completions bash > ~/.local/share/bash-completion/completions/striatum"
@@ -303,4 +314,24 @@ pub struct TraceArgs {
     /// The actions, as a JSON array
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub actions: String,
+}
+
+/// `striatum bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Only kernels with one of these in their name; `iteration` is the PPO iterations
+    #[arg(value_name = "FILTER")]
+    pub filters: Vec<String>,
+    /// What to time: auto (a GPU if there is one), cpu, gpu or gpu:N
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Threads of the CPU's kernels; 0 is one a core. Environments choose their own
+    #[arg(long, value_name = "N", default_value = "0", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=1024))]
+    pub threads: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Small shapes and short iterations only, in a few seconds
+    #[arg(long)]
+    pub quick: bool,
 }

@@ -30,8 +30,11 @@ fn message(error: &anyhow::Error) -> String {
     })
 }
 
-/// 2 is for what the user can mend, 1 for a device, an update or an agent of several that failed.
+/// 2 is for what the user can mend, 1 for a device, an update, a kernel, or an agent of several that failed.
 fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<commands::Wrong>() {
+        return 1;
+    }
     match error.downcast_ref::<TrainError>() {
         Some(
             TrainError::Update(_)

@@ -1,5 +1,6 @@
 //! One module a subcommand; each gets parsed arguments and gives an error to print.
 
+mod bench;
 mod config;
 mod eval;
 mod export;
@@ -9,6 +10,8 @@ mod plot;
 mod settings;
 mod trace;
 mod train;
+
+pub use bench::Wrong;
 
 use crate::cli::{Cli, Command};
 use anyhow::Result;
@@ -29,6 +32,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Devices(args) => list::devices(&args),
         Command::Config(args) => config::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "striatum", &mut script);
