@@ -9,7 +9,8 @@ out; Stable-Baselines3 runs with one PyTorch thread and with one a core, of whic
 steady ones: rejax's compile time and Stable-Baselines3's first rollout and update do not count. Striatum's are of a whole process, from
 its start to its last checkpoint. Each number is the best of `--repeats`.
 
-With `--device gpu` Striatum and rejax run on the GPU, at that device's size; Stable-Baselines3 is a CPU library here.
+With `--device gpu` Striatum and rejax run on the GPU, at that device's size; Stable-Baselines3 is a CPU library here. On the CPU a last
+line tells what ten agents in one launch cost beside one.
 """
 
 import argparse
@@ -35,8 +36,16 @@ SETTINGS = {
     "gpu": [((4096, 128, 4, 4), 200_000_000, 50_000_000, 0)],
 }
 
+# Setting and steps an agent of the launch that is set beside a single run, and its agents.
+LAUNCH = ((128, 32, 8, 4), 1_000_000, 10)
+
 
 def striatum(arguments, shape, total):
+    return total_and_seconds(arguments, shape, total)[0]
+
+
+def total_and_seconds(arguments, shape, total, *flags):
+    """Steps a second of a whole process, if it trains one agent, and its seconds."""
     envs, steps, minibatches, epochs = shape
     settings = {
         "ppo.num_steps": steps,
@@ -53,17 +62,31 @@ def striatum(arguments, shape, total):
     with tempfile.TemporaryDirectory() as out:
         command = [arguments.binary, "train", "CartPole-v1", "--device", arguments.device, "--quiet", "--json"]
         command += ["--num-envs", str(envs), "--total-steps", str(total), "--out", os.path.join(out, "run")]
+        command += flags
         for key, value in settings.items():
             command += ["--set", f"{key}={value}"]
         begun = time.perf_counter()
         result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         seconds = time.perf_counter() - begun
-    return json.loads(result.splitlines()[-1])["steps"] / seconds
+    return json.loads(result.splitlines()[-1])["steps"] / seconds, seconds
 
 
-def rejax(_, shape, total):
+def launch_cost(arguments):
+    """What a launch of several agents costs beside one of them, in times."""
+    shape, total, agents = LAUNCH
+
+    def best(*flags):
+        return min(total_and_seconds(arguments, shape, total, *flags)[1] for _ in range(arguments.repeats))
+
+    return best("--seeds", str(agents)) / best()
+
+
+def rejax(arguments, shape, total):
     import jax
     from rejax import get_algo
+
+    if arguments.device != "cpu" and jax.default_backend() == "cpu":
+        raise SystemExit("error: JAX finds no GPU here; install its build for this GPU, or leave rejax out")
 
     envs, steps, minibatches, epochs = shape
     total = max(1, total // (envs * steps)) * envs * steps
@@ -143,24 +166,24 @@ def machine():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="target/release/striatum", help="the striatum command")
-    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="where Striatum and rejax run")
+    parser.add_argument("--device", default="cpu", help="where Striatum and rejax run: cpu, gpu or gpu:N")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each, of which the best counts")
     arguments = parser.parse_args()
     if shutil.which(arguments.binary) is None:
         parser.error(f"there is no command `{arguments.binary}`; build it, or give --binary")
     if arguments.repeats < 1:
         parser.error("--repeats is at least 1")
-    if arguments.device == "cpu":
+    kind = arguments.device.split(":")[0]
+    if kind not in SETTINGS:
+        parser.error(f"--device is cpu, gpu or gpu:N, not `{arguments.device}`")
+    if kind == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
-    else:
-        # Without it JAX would fall back to the CPU in silence.
-        os.environ["JAX_PLATFORMS"] = "cuda,rocm,tpu"
 
     peers = [(title, run) for title, module, run in PEERS if importlib.util.find_spec(module)]
     print(f"{machine()}\n")
     print("| PPO, CartPole-v1 | Striatum |" + "".join(f" {title} | times |" for title, _ in peers))
     print("|---|---|" + "---|---|" * len(peers))
-    for shape, own_steps, *their_steps in SETTINGS[arguments.device]:
+    for shape, own_steps, *their_steps in SETTINGS[kind]:
         best = lambda run, steps: max(run(arguments, shape, steps) for _ in range(arguments.repeats))
         own = best(striatum, own_steps)
         steps_of = dict(zip((title for title, _, _ in PEERS), their_steps))
@@ -171,6 +194,9 @@ def main():
         envs, steps, minibatches, epochs = shape
         name = f"{envs} x {steps}, batch {envs * steps // minibatches}, {epochs} epochs"
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+    if kind == "cpu":
+        (envs, steps, _, _), _, agents = LAUNCH
+        print(f"\n{agents} agents in one launch, {envs} x {steps}: {launch_cost(arguments):.2f} times the seconds of one alone")
 
 
 if __name__ == "__main__":

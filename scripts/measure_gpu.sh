@@ -4,19 +4,22 @@
 #     scripts/measure_gpu.sh target/release/striatum [FOLDER]
 #
 # It writes one folder (gpu-DATE if none is named): machine and driver, the adapters, `striatum bench` on the GPU and on the CPU,
-# PPO of CartPole-v1 with 4096 environments x 128 steps, and 64 agents of 512 environments beside one of 32768. report.md sums up.
-# A step that fails is noted there, and the next one follows; the exit code is then 1.
+# whole runs of PPO of CartPole-v1 with 4096 environments x 128 steps, 64 agents of 512 environments beside one of 32768, and rejax on
+# the same GPU if PYTHON (python3) has it and a JAX for this GPU. report.md sums up. A step that fails is noted there, and the next one
+# follows; the exit code is then 1.
 #
 # GPU=gpu:1 chooses another adapter. SMALL=1 runs everything at a tiny size, on a software adapter too, to try the script itself.
 set -uo pipefail
 
 if [ $# -lt 1 ] || [ $# -gt 2 ] || [ ! -x "$1" ]; then
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 binary="$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"
 gpu="${GPU:-gpu}"
 small="${SMALL:-}"
+python="${PYTHON:-python3}"
+scripts="$(cd "$(dirname "$0")" && pwd)"
 stamp="$(date -u +%Y-%m-%dT%H%M%SZ)"
 out="${2:-gpu-$stamp}"
 mkdir -p "$out" || exit 2
@@ -84,7 +87,16 @@ say "# $("$binary" --version) on a GPU, $stamp"
 say ""
 sed -n 's/^/    /p' "$out/devices.txt" | tee -a "$report"
 say ""
-step bench-gpu "$binary" bench --device "$gpu" $quick && sed -n 's/^/    /p' "$out/bench-gpu.txt" >>"$report"
+if step bench-gpu "$binary" bench --device "$gpu" $quick; then
+    sed -n 's/^/    /p' "$out/bench-gpu.txt" >>"$report"
+    say ""
+    say "What is wanted of a large GPU: 50 million steps/s at 4096x128, 64 agents of 512 environments within 1.3 times one of 32768, at"
+    say "most 60 launches beside those of the minibatches, and TD errors and GAE at 80 % of a copy. Found:"
+    say ""
+    grep -E '^(KERNEL +SHAPE|(td_error \+ )?gae +\[|PPO ITERATION|4096x128.* 64-64|32768x128|64 x 512x128)' "$out/bench-gpu.txt" |
+        sed 's/^/    /' | tee -a "$report"
+    say ""
+fi
 step bench-gpu-json "$binary" bench --device "$gpu" --json $quick
 step bench-cpu "$binary" bench --device cpu $quick
 say ""
@@ -108,6 +120,11 @@ if ppo wide-agent $((fleet * fleet_envs)) 4 "$iterations"; then
     fi
 fi
 rm -rf "$out/runs"
+if [ -z "$small" ] && "$python" -c 'import jax, rejax; assert jax.default_backend() != "cpu"' 2>/dev/null; then
+    step peers "$python" "$scripts/compare_peers.py" --binary "$binary" --device "$gpu" && { say ""; tee -a "$report" <"$out/peers.txt"; }
+else
+    say "- rejax was left out: $python has no rejax, or no JAX that finds this GPU"
+fi
 say ""
 say "Machine and driver: machine.txt and devices-json.txt in the same folder."
 printf 'wrote %s\n' "$out" >&2

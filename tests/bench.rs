@@ -41,6 +41,7 @@ fn check(object: &Value) {
     positive(&object["ceilings"], "copy_gb_per_second");
     for row in object["kernels"].as_array().expect("a list") {
         positive(row, "seconds");
+        assert!(number(row, "fastest_seconds") <= number(row, "seconds"), "{row}");
         positive(row, "items_per_second");
         assert!(row["shape"].as_str().is_some_and(|shape| !shape.is_empty()), "{row}");
         let ceilings = &object["ceilings"];
@@ -153,7 +154,9 @@ fn a_gpu_is_verified_against_the_host() {
     check(&object);
     let (first, rest) = BOTH.split_at(2);
     check_names(&object, &[first, &["gae_scan"], rest, &GPU].concat());
-    for row in object["iterations"].as_array().expect("a list") {
+    let rows = object["iterations"].as_array().expect("a list");
+    assert!(rows.iter().any(|row| number(row, "agents") > 1.0), "{object}");
+    for row in rows {
         check_iteration(row);
         let [all, others] = ["dispatches", "dispatches_beyond_minibatches"].map(|key| number(row, key));
         // The target is 60 for four epochs, each of which has an order of its own.

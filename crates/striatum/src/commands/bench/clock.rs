@@ -17,8 +17,17 @@ pub fn median(numbers: &mut [f64]) -> f64 {
     numbers.get(numbers.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// Seconds of a launch: the median over stretches of launches, each waited for once, within about `budget`.
-pub fn time<D: Device>(device: &D, kernel: &mut dyn Kernel<D>, budget: Duration) -> Result<f64> {
+/// Seconds of a launch.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds {
+    /// The median over stretches of launches.
+    pub median: f64,
+    /// Of the fastest stretch.
+    pub fastest: f64,
+}
+
+/// Times stretches of launches, each waited for once, within about `budget`.
+pub fn time<D: Device>(device: &D, kernel: &mut dyn Kernel<D>, budget: Duration) -> Result<Seconds> {
     let mark = device.zeros(1);
     let mut stretch = |launches: usize| -> Result<f64> {
         let begun = Instant::now();
@@ -37,5 +46,6 @@ pub fn time<D: Device>(device: &D, kernel: &mut dyn Kernel<D>, budget: Duration)
     while times.len() < STRETCHES || begun.elapsed() < budget {
         times.push(stretch(launches)?);
     }
-    Ok(median(&mut times))
+    let fastest = times.iter().copied().fold(f64::INFINITY, f64::min);
+    Ok(Seconds { median: median(&mut times), fastest })
 }

@@ -35,16 +35,19 @@ pub struct Preset {
     pub quick: bool,
 }
 
-/// Of the CPU, and of a GPU.
+/// Of both devices.
 const SMALL: [Preset; 2] = [
     Preset { agents: 1, envs: 8, steps: 32, minibatches: 1, epochs: 20, width: 64, quick: true },
     Preset { agents: 1, envs: 128, steps: 32, minibatches: 8, epochs: 4, width: 64, quick: true },
 ];
+/// Of the CPU alone, where a trainer has one agent.
 const CPU: [Preset; 2] = [
     Preset { agents: 1, envs: 1024, steps: 128, minibatches: 16, epochs: 4, width: 64, quick: false },
     Preset { agents: 1, envs: 1024, steps: 128, minibatches: 16, epochs: 4, width: 256, quick: false },
 ];
-const GPU: [Preset; 4] = [
+/// Of a GPU alone.
+const GPU: [Preset; 5] = [
+    Preset { agents: 8, envs: 8, steps: 32, minibatches: 1, epochs: 4, width: 64, quick: true },
     Preset { agents: 1, envs: 4096, steps: 128, minibatches: 4, epochs: 4, width: 64, quick: false },
     Preset { agents: 1, envs: 4096, steps: 128, minibatches: 4, epochs: 4, width: 256, quick: false },
     Preset { agents: 1, envs: 32_768, steps: 128, minibatches: 4, epochs: 4, width: 64, quick: false },

@@ -150,7 +150,7 @@ impl Bench<'_> {
             for make in entry.small.iter().chain(large) {
                 self.progress.step(&format!("timing {}", entry.name));
                 let mut kernel = make(device)?;
-                let seconds = clock::time(device, &mut *kernel, budget)?;
+                let clock::Seconds { median: seconds, fastest } = clock::time(device, &mut *kernel, budget)?;
                 let (shape, cost) = (kernel.shape(), kernel.cost());
                 self.row(|| table::kernel(entry.name, &shape, cost, seconds, ceilings))?;
                 let [gflops, gbs] = [cost.flops, cost.bytes].map(|cost| cost.map(|cost| cost / seconds / 1e9));
@@ -158,6 +158,7 @@ impl Bench<'_> {
                     "kernel": entry.name,
                     "shape": shape,
                     "seconds": seconds,
+                    "fastest_seconds": fastest,
                     "items_per_second": cost.items / seconds,
                     "gflops": gflops,
                     "share_of_peak": gflops.map(|speed| speed / ceilings.gflops),
