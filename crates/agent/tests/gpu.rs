@@ -6,7 +6,7 @@ mod common;
 mod neutral;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use striatum_agent::FusedGpuNetwork;
+use striatum_agent::{FusedGpuNetwork, Network};
 use striatum_kernels::{Gpu, adapters};
 
 type Case = (&'static str, fn() -> Result<(), Failed>);
@@ -32,13 +32,10 @@ fn main() {
 
 fn neutral_pathways() -> Result<(), Failed> {
     let gpu = Gpu::open(None)?;
-    for (steps, learned, most) in [(5, 0.01, 1e-5), (30, 0.05, 1e-4)] {
-        let make =
-            |spec: &_| -> Box<dyn striatum_agent::Network<Gpu>> { Box::new(FusedGpuNetwork::new(spec, 1, &gpu)) };
-        let difference = neutral::largest_difference(&gpu, steps, learned, make);
-        if difference > most {
-            return Err(format!("net logits differ by {difference} within {steps} steps").into());
-        }
+    let make = |spec: &_| -> Box<dyn Network<Gpu>> { Box::new(FusedGpuNetwork::new(spec, 1, &gpu)) };
+    let difference = neutral::largest_difference(&gpu, 10, 0.02, make);
+    if difference > 1e-5 {
+        return Err(format!("net logits differ by {difference}").into());
     }
     Ok(())
 }

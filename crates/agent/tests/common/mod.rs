@@ -142,7 +142,7 @@ impl Rows {
     ) -> (Vec<f32>, Vec<f32>) {
         let (count, heads) = (spec.param_count(), spec.head.value_heads);
         let upload = |numbers: &[f32]| backend.upload(numbers);
-        let (mut gradients, mut metrics) = (upload(&vec![f32::NAN; count]), upload(&vec![f32::NAN; LOSS_METRICS]));
+        let (mut gradients, mut metrics) = (upload(&vec![f32::NAN; count]), upload(&[f32::NAN; LOSS_METRICS]));
         let (weights, order) = (upload(weights), backend.upload_indices(&self.order));
         network.load(backend, &weights).unwrap();
         network
