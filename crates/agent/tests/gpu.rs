@@ -1,27 +1,43 @@
-//! Burn on a GPU, with the shaders on the same device, against the fused network on the CPU with the mirrors: the same TD errors
-//! and the same weights after an update. Ignored where there is no adapter.
+//! The agent on a GPU: neutral pathways in the fused engine's network, and burn, with the shaders on the same device, against the fused
+//! network on the CPU with the mirrors: the same TD errors and the same weights after an update. Ignored where there is no adapter.
 
-#[cfg(feature = "burn")]
 mod common;
+#[path = "common/neutral.rs"]
+mod neutral;
 
-#[cfg(not(feature = "burn"))]
-fn main() {}
+use libtest_mimic::{Arguments, Failed, Trial};
+use striatum_agent::{FusedGpuNetwork, Network};
+use striatum_kernels::{Gpu, adapters};
 
+type Case = (&'static str, fn() -> Result<(), Failed>);
+
+const FUSED: &[Case] = &[("neutral_pathways_learn_as_a_single_one", neutral_pathways)];
 #[cfg(feature = "burn")]
+const BURN: &[Case] = &[
+    ("ppo_with_choices_and_two_asymmetric_pathways", compare::choices),
+    ("ppo_with_a_normal_distribution", compare::gaussian),
+    ("a2c_with_state_dependent_exploration", compare::state_dependent),
+];
+#[cfg(not(feature = "burn"))]
+const BURN: &[Case] = &[];
+
 fn main() {
-    use libtest_mimic::{Arguments, Failed, Trial};
     let arguments = Arguments::from_args();
-    let no_adapter = striatum_kernels::adapters().is_empty();
-    type Case = fn() -> Result<(), Failed>;
-    let cases: [(&str, Case); 3] = [
-        ("ppo_with_choices_and_two_asymmetric_pathways", compare::choices),
-        ("ppo_with_a_normal_distribution", compare::gaussian),
-        ("a2c_with_state_dependent_exploration", compare::state_dependent),
-    ];
-    let trials = cases.map(|(name, case)| Trial::test(name, case).with_ignored_flag(no_adapter));
+    let no_adapter = adapters().is_empty();
+    let trial = |&(name, case): &Case| Trial::test(name, case).with_ignored_flag(no_adapter);
     // One after the other: burn's device is made anew in each.
     let arguments = Arguments { test_threads: Some(1), ..arguments };
-    libtest_mimic::run(&arguments, trials.into()).exit();
+    libtest_mimic::run(&arguments, FUSED.iter().chain(BURN).map(trial).collect()).exit();
+}
+
+fn neutral_pathways() -> Result<(), Failed> {
+    let gpu = Gpu::open(None)?;
+    let make = |spec: &_| -> Box<dyn Network<Gpu>> { Box::new(FusedGpuNetwork::new(spec, 1, &gpu)) };
+    let difference = neutral::largest_difference(&gpu, 10, 0.02, make);
+    if difference > 1e-5 {
+        return Err(format!("net logits differ by {difference}").into());
+    }
+    Ok(())
 }
 
 #[cfg(feature = "burn")]

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Added to a variance before its root.
 const EPSILON: f64 = 1e-8;
 
+/// Columns whose sums are kept at once.
+const COLUMNS: usize = 32;
+
 /// Mean and variance of every column of the rows seen so far, in double precision (Welford 1962; Chan, Golub & LeVeque 1979).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunningMoments {
@@ -54,19 +57,22 @@ impl RunningMoments {
         if n == 0.0 {
             return;
         }
-        // Two passes over the batch, then one merge.
-        let mut mean = vec![0.0; width];
-        for row in taken() {
-            mean.iter_mut().zip(row).for_each(|(mean, &x)| *mean += f64::from(x));
-        }
-        mean.iter_mut().for_each(|mean| *mean /= n);
-        let mut m2 = vec![0.0; width];
-        for row in taken() {
-            for ((m2, mean), &x) in m2.iter_mut().zip(&mean).zip(row) {
-                *m2 += (f64::from(x) - mean).powi(2);
+        // Two passes over the batch, then one merge, for some columns at a time.
+        for first in (0..width).step_by(COLUMNS) {
+            let columns = first..width.min(first + COLUMNS);
+            let (mut mean, mut m2) = ([0.0; COLUMNS], [0.0; COLUMNS]);
+            for row in taken() {
+                mean.iter_mut().zip(&row[columns.clone()]).for_each(|(mean, &x)| *mean += f64::from(x));
             }
+            mean.iter_mut().for_each(|mean| *mean /= n);
+            for row in taken() {
+                for ((m2, mean), &x) in m2.iter_mut().zip(&mean).zip(&row[columns.clone()]) {
+                    *m2 += (f64::from(x) - mean).powi(2);
+                }
+            }
+            self.merge_columns(first, n, &mean[..columns.len()], &m2[..columns.len()]);
         }
-        self.merge_batch(n, &mean, &m2);
+        self.count += n;
     }
 
     /// Adds `n` rows of which the means and the sums of squared deviations of the columns are known, each `[width]`, as
@@ -75,13 +81,19 @@ impl RunningMoments {
         if n == 0.0 {
             return;
         }
+        self.merge_columns(0, n, &mean[..self.mean.len()], &m2[..self.mean.len()]);
+        self.count += n;
+    }
+
+    /// Merges the columns from `first` on, before the rows are counted.
+    fn merge_columns(&mut self, first: usize, n: f64, mean: &[f64], m2: &[f64]) {
         let total = self.count + n;
-        for (i, (own_mean, own_m2)) in self.mean.iter_mut().zip(&mut self.m2).enumerate() {
-            let apart = mean[i] - *own_mean;
+        let own = self.mean[first..].iter_mut().zip(&mut self.m2[first..]);
+        for ((own_mean, own_m2), (mean, m2)) in own.zip(mean.iter().zip(m2)) {
+            let apart = mean - *own_mean;
             *own_mean += apart * n / total;
-            *own_m2 += m2[i] + apart * apart * self.count * n / total;
+            *own_m2 += m2 + apart * apart * self.count * n / total;
         }
-        self.count = total;
     }
 
     /// What the statistics make of observations now; numbers are clipped to `-clip..clip`.

@@ -3,7 +3,7 @@
 #[path = "common/optimizer.rs"]
 mod optimizer;
 
-use optimizer::{State, adam, rms_prop, worst};
+use optimizer::{State, adam, rests, rms_prop, worst};
 use striatum_kernels::{Cpu, OptimizerParams};
 
 #[test]
@@ -87,5 +87,12 @@ fn many_steps_follow_float64() {
             let error = worst(&Cpu::new(), kind, 3, parameters, 20);
             assert!(error < 1e-5, "kind {kind}, {parameters} parameters: {error}");
         }
+    }
+}
+
+#[test]
+fn an_agent_that_rests_stays_as_it_is() {
+    for parameters in [1, 17, 10_001] {
+        rests(&Cpu::new(), parameters).unwrap_or_else(|error| panic!("{parameters} parameters: {error}"));
     }
 }

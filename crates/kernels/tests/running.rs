@@ -7,7 +7,7 @@ use striatum_rng::{Purpose, Stream};
 proptest! {
     #[test]
     fn batches_merge_to_the_moments_of_all_rows(
-        width in 1..5usize,
+        width in prop_oneof![1..5usize, 31..70usize],
         batches in prop::collection::vec(0..40usize, 1..8),
         offset in -1e3_f32..1e3,
         masked in any::<bool>(),

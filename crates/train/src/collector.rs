@@ -316,7 +316,10 @@ impl Chunk {
             self.seen.resize(rows * inputs, 0.0);
             self.values.resize(heads * (rows + self.count), 0.0);
             self.final_values.resize(heads * rows, 0.0);
-            self.truncated_observations.reserve(self.count * inputs);
+            // Every step of a task may be its last one. Memory that is not written to costs nothing.
+            self.truncated_rows.reserve(rows);
+            self.truncated_observations.reserve(rows * inputs);
+            self.truncated_outputs.reserve(rows * self.head.width());
         }
         self.truncated_rows.clear();
         self.truncated_observations.clear();

@@ -1,7 +1,10 @@
-//! The configuration: defaults, layers, presets and the commented TOML; in `refused`, every error.
+//! The configuration: defaults, layers, presets and the commented TOML; in `refused`, every error; in `shape`, what
+//! agents of one launch share.
 
 #[path = "config/refused.rs"]
 mod refused;
+#[path = "config/shape.rs"]
+mod shape;
 
 use proptest::prelude::*;
 use std::collections::BTreeSet;

@@ -124,41 +124,80 @@ impl Rows {
         network: &mut dyn Network<Cpu>,
         spec: &MlpSpec,
         params: LossParams,
-        weights: &Vec<f32>,
-        observations: &Vec<f32>,
+        weights: &[f32],
+        observations: &[f32],
     ) -> (Vec<f32>, Vec<f32>) {
-        let backend = Cpu::with_threads(1);
-        let count = spec.param_count();
-        let (mut gradients, mut metrics) = (vec![f32::NAN; count], vec![f32::NAN; LOSS_METRICS]);
-        network.load(&backend, weights).unwrap();
+        self.differentiate_on(&Cpu::with_threads(1), network, spec, params, weights, observations)
+    }
+
+    /// The same on any backend.
+    pub fn differentiate_on<B: Backend>(
+        &self,
+        backend: &B,
+        network: &mut dyn Network<B>,
+        spec: &MlpSpec,
+        params: LossParams,
+        weights: &[f32],
+        observations: &[f32],
+    ) -> (Vec<f32>, Vec<f32>) {
+        let (count, heads) = (spec.param_count(), spec.head.value_heads);
+        let upload = |numbers: &[f32]| backend.upload(numbers);
+        let (mut gradients, mut metrics) = (upload(&vec![f32::NAN; count]), upload(&[f32::NAN; LOSS_METRICS]));
+        let (weights, order) = (upload(weights), backend.upload_indices(&self.order));
+        network.load(backend, &weights).unwrap();
         network
             .differentiate(
-                &backend,
+                backend,
                 PassArgs {
                     layout: &spec.head,
                     params: &[params],
-                    batch: self.minibatch(),
-                    observations,
-                    moments: &self.moments(),
+                    batch: Minibatch {
+                        agents: 1,
+                        rows: self.order.len(),
+                        source_rows: self.log_probs.len(),
+                        heads,
+                        selection: Selection { rows: &order, stride: self.order.len(), first: 0 },
+                        actions: &upload(&self.actions),
+                        log_probs: &upload(&self.log_probs),
+                        advantages: &upload(&self.advantages),
+                        returns: &upload(&self.returns),
+                        values: &upload(&self.values),
+                        value_rows: self.values.len(),
+                        mask: &upload(&self.mask),
+                        tone: &upload(&self.tone),
+                        inverse_temperature: &upload(&self.inverse_temperature),
+                    },
+                    observations: &upload(observations),
+                    moments: &upload(&self.moments()),
                     log_std: LogStd { stride: count, at: count - spec.head.policy.log_std_len() },
-                    weights,
+                    weights: &weights,
                     gradients: &mut gradients,
                     metrics: &mut metrics,
                     metrics_at: 0,
                 },
             )
             .unwrap();
-        (gradients, metrics)
+        (backend.download(&gradients).unwrap(), backend.download(&metrics).unwrap())
     }
 }
 
 /// Outputs of observations `[R, inputs]`.
 pub fn outputs(network: &mut dyn Network<Cpu>, observations: &[f32], rows: usize) -> Vec<f32> {
+    outputs_on(&Cpu::with_threads(1), network, observations, rows)
+}
+
+/// The same on any backend.
+pub fn outputs_on<B: Backend>(
+    backend: &B,
+    network: &mut dyn Network<B>,
+    observations: &[f32],
+    rows: usize,
+) -> Vec<f32> {
     let mut all = Vec::new();
-    let mut keep = |outputs: &Vec<f32>| {
-        all.clone_from(outputs);
+    let mut keep = |outputs: &B::Buffer| {
+        all = backend.download(outputs)?;
         Ok(())
     };
-    network.forward(&Cpu::with_threads(1), observations, rows, &mut keep).unwrap();
+    network.forward(backend, observations, rows, &mut keep).unwrap();
     all
 }

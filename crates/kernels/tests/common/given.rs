@@ -1,4 +1,5 @@
 //! A training pass whose gradient with respect to the outputs is given.
+#![allow(dead_code, reason = "every test target uses a part")]
 
 use std::ops::Range;
 use std::sync::Mutex;

@@ -75,6 +75,39 @@ impl State {
     }
 }
 
+/// Whether an agent that rests between two others stays as it is, while they move as without it.
+pub fn rests<B: Backend>(backend: &B, parameters: usize) -> Result<(), String> {
+    for moving in [adam(1), rms_prop()] {
+        let resting = OptimizerParams { kind: OptimizerParams::REST, ..moving };
+        let gradients = numbers(&mut Stream::new(9, Purpose::User, 0, 0), 3 * parameters);
+        let mut before = State::random(3, parameters, 2);
+        before.step(backend, &[moving; 3], &gradients);
+        let (mut without, mut with) = (before.clone(), before.clone());
+        without.step(backend, &[moving; 3], &gradients);
+        with.step(backend, &[moving, resting, moving], &gradients);
+        for (what, before, without, with) in [
+            ("weights", &before.weights, &without.weights, &with.weights),
+            ("first moments", &before.first_moment, &without.first_moment, &with.first_moment),
+            ("second moments", &before.second_moment, &without.second_moment, &with.second_moment),
+        ] {
+            let own = parameters..2 * parameters;
+            if with[own.clone()] != before[own.clone()] {
+                return Err(format!("kind {}: {what} of an agent that rests have changed", moving.kind));
+            }
+            if with[..own.start] != without[..own.start] || with[own.end..] != without[own.end..] {
+                return Err(format!("kind {}: {what} of the others differ", moving.kind));
+            }
+        }
+        if without.weights[parameters..2 * parameters] == before.weights[parameters..2 * parameters] {
+            return Err(format!("kind {}: nobody moved", moving.kind));
+        }
+        if with.grad_norm != without.grad_norm {
+            return Err(format!("norms are {:?}, not {:?}", with.grad_norm, without.grad_norm));
+        }
+    }
+    Ok(())
+}
+
 /// One step of one agent in float64; the norm.
 fn reference(p: &OptimizerParams, gradients: &[f32], state: &mut [[f64; 3]]) -> f64 {
     let norm = gradients.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();

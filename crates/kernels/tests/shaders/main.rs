@@ -12,7 +12,10 @@ mod iteration;
 mod loss;
 #[path = "../common/optimizer.rs"]
 mod optimizer_state;
+#[path = "../common/pass.rs"]
+mod pass;
 
+mod actor_critic;
 mod actor_critic_loss;
 mod advantage_moments;
 mod column_moments;
@@ -47,6 +50,7 @@ const TESTS: &[&[Test]] = &[
     philox::TESTS,
     advantage_moments::TESTS,
     actor_critic_loss::TESTS,
+    actor_critic::TESTS,
     optimizer::TESTS,
     shuffle::TESTS,
     column_moments::TESTS,

@@ -1,9 +1,16 @@
 use crate::Test;
-use crate::optimizer_state::{State, adam, rms_prop, worst};
+use crate::optimizer_state::{State, adam, rests, rms_prop, worst};
 use striatum_kernels::Gpu;
 
-pub const TESTS: &[Test] =
-    &[("optimizer_follows_float64", many_steps), ("optimizer_refuses_what_is_not_finite", not_finite)];
+pub const TESTS: &[Test] = &[
+    ("optimizer_follows_float64", many_steps),
+    ("optimizer_refuses_what_is_not_finite", not_finite),
+    ("optimizer_leaves_an_agent_that_rests", resting),
+];
+
+fn resting(gpu: &Gpu) -> Result<(), String> {
+    [1, 255, 1025].into_iter().try_for_each(|parameters| rests(gpu, parameters))
+}
 
 fn many_steps(gpu: &Gpu) -> Result<(), String> {
     for (agents, parameters) in [(1, 1), (3, 255), (2, 1025), (1, 200_001)] {
