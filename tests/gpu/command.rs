@@ -30,7 +30,7 @@ fn refused() {
     let out = folder.path().join("run");
     let deep = "CartPole-v1 --engine fused --device gpu --set network.hidden=[16,16,16,16,16]";
     for args in [deep, &format!("{deep} --seeds 2")] {
-        train(args, &out).refused(&["at most 4 hidden layers of 1024", "`network.hidden`", "--device cpu"]);
+        train(args, &out).refused(&["at most 4 hidden layers", "`network.hidden`", "--device cpu"]);
     }
     train("CartPole-v1 --engine fused --device gpu --set network.hidden=[2000]", &out)
         .refused(&["`network.hidden`", "1024"]);
