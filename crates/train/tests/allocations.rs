@@ -1,7 +1,14 @@
 //! Training on the CPU allocates nothing once its first iterations have made room, on any of its threads.
 
+use libtest_mimic::{Arguments, Trial};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::HashSet;
+use std::process::ExitCode;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+use striatum_kernels::Cpu;
 use striatum_train::TrainError;
 use striatum_train::config::{Config, Request};
 use striatum_train::engine::{AnyTrainer, open_trainer};
@@ -55,7 +62,7 @@ const CASES: [(&str, &[&str]); 8] = [
     ("Pendulum-v1", &["algo=a2c", "a2c.num_steps=40", "num_envs=8", "network.squash=false"]),
 ];
 
-fn trainer(task: &str, sets: &[&str]) -> Trainer<striatum_kernels::Cpu> {
+fn trainer(task: &str, sets: &[&str]) -> Trainer<Cpu> {
     let sets = COMMON.iter().chain(sets).map(|&set| set.to_owned()).collect();
     let request = Request { task: task.to_owned(), sets, ..Request::default() };
     let config = Config::resolve(&request).unwrap_or_else(|error| panic!("{error}"));
@@ -66,12 +73,37 @@ fn trainer(task: &str, sets: &[&str]) -> Trainer<striatum_kernels::Cpu> {
     }
 }
 
-/// One test: the allocations of another one would be counted too.
-#[test]
+/// Waits until every thread has begun, which allocates, and may take longer than some iterations where the machine is busy.
+fn wake(trainer: &mut Trainer<Cpu>, threads: usize) {
+    let network = trainer.learner().on_host().expect("a network on the host");
+    let awake = Mutex::new(HashSet::new());
+    for _ in 0..10_000 {
+        network.each(2 * threads, &|_| {
+            awake.lock().expect("no thread panicked").insert(thread::current().id());
+            thread::sleep(Duration::from_micros(100));
+        });
+        if awake.lock().expect("no thread panicked").len() == threads {
+            return;
+        }
+    }
+    panic!("{threads} threads do not begin");
+}
+
+fn main() -> ExitCode {
+    // On this thread, while no other one of the harness runs: its allocations would be counted too.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    let run = || {
+        an_iteration_allocates_nothing();
+        Ok(())
+    };
+    libtest_mimic::run(&arguments, vec![Trial::test("an_iteration_allocates_nothing", run)]).exit_code()
+}
+
 fn an_iteration_allocates_nothing() {
     for (task, sets) in CASES {
-        for threads in ["threads=1", "threads=2"] {
-            let mut trainer = trainer(task, &[sets, &[threads]].concat());
+        for threads in [1, 2] {
+            let mut trainer = trainer(task, &[sets, &[&format!("threads={threads}")]].concat());
+            wake(&mut trainer, threads);
             (0..3).for_each(|_| trainer.iterate().expect("an iteration"));
             let before = COUNT.load(Ordering::Relaxed);
             for _ in 0..5 {
@@ -79,7 +111,7 @@ fn an_iteration_allocates_nothing() {
                 trainer.iteration(0).expect("finite gradients");
             }
             let allocated = COUNT.load(Ordering::Relaxed) - before;
-            assert_eq!(allocated, 0, "{task} {sets:?} {threads}");
+            assert_eq!(allocated, 0, "{task} {sets:?}, {threads} threads");
             let checkpoint = trainer.checkpoint(0).expect("a checkpoint");
             assert!(COUNT.load(Ordering::Relaxed) > before, "the checkpoint's allocations are counted");
             assert!(
