@@ -192,7 +192,7 @@ pub struct TrainArgs {
 pub struct ResumeArgs {
     /// The run folder, or the folder of several agents
     pub run: PathBuf,
-    /// A new total of environment steps, to extend the run
+    /// A new total of environment steps, to extend the run; what is annealed then follows the new total
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
     pub total_steps: Option<u64>,
     /// Where to train: auto, cpu, gpu or gpu:N [default: as before]
