@@ -5,8 +5,9 @@ use crate::lanes::{LANES, select};
 use crate::pool::{Parts, Pool};
 use std::ops::Range;
 
-/// Columns walked back through time together: the running advantages stay in the first-level cache.
-const COLUMNS: usize = 2048;
+/// Columns walked back through time together: the running advantages stay in the second-level cache, and rows are long enough for
+/// memory to be read ahead.
+const COLUMNS: usize = 16384;
 
 /// Numbers from which other threads are worth waking.
 const PARALLEL: usize = 1 << 15;
