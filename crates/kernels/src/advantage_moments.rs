@@ -16,17 +16,18 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// The sum of `f(advantage)` over the rows that count.
-    fn sum(&self, f: impl Fn(f64) -> f64) -> f64 {
-        let mut sums = [0.0; LANES];
+    /// The sums of `f(advantage)` over the rows that count.
+    fn sums<const N: usize>(&self, f: impl Fn(f64) -> [f64; N]) -> [f64; N] {
+        let mut sums = [[0.0; N]; LANES];
         for rows in self.chosen.chunks(LANES) {
-            for (sum, &row) in sums.iter_mut().zip(rows) {
+            for (sums, &row) in sums.iter_mut().zip(rows) {
                 let row = row as usize;
                 // A select and not a product: a row that does not count may hold anything.
-                *sum += if self.mask[row] != 0.0 { f(f64::from(self.advantages[row])) } else { 0.0 };
+                let numbers = if self.mask[row] != 0.0 { f(f64::from(self.advantages[row])) } else { [0.0; N] };
+                sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
             }
         }
-        sums.iter().sum()
+        std::array::from_fn(|i| sums.iter().map(|sums| sums[i]).sum())
     }
 }
 
@@ -39,13 +40,13 @@ pub(crate) fn mirror(batch: &Minibatch<'_, Vec<f32>, Vec<u32>>, normalize: bool,
             advantages: &batch.advantages[agent * batch.heads * sources..][..sources],
             mask: &batch.mask[agent * sources..][..sources],
         };
-        let count = rows.sum(|_| 1.0);
+        let [count, total] = rows.sums(|a| [1.0, a]);
         out.copy_from_slice(&[count as f32, 0.0, 1.0, 0.0]);
         if !normalize || count < 2.0 {
             continue;
         }
-        let mean = rows.sum(|a| a) / count;
-        let squares = rows.sum(|a| (a - mean) * (a - mean));
+        let mean = total / count;
+        let [squares] = rows.sums(|a| [(a - mean) * (a - mean)]);
         out[1] = mean as f32;
         out[2] = (1.0 / ((squares / (count - 1.0)).sqrt() + EPSILON)) as f32;
     }

@@ -108,7 +108,7 @@ impl Backend for Cpu {
     }
 
     fn shuffle(&self, keys: &[[u32; 2]], rows: usize, out: &mut Vec<u32>) {
-        crate::shuffle(keys, rows, out);
+        crate::shuffle::mirror(&self.pool, keys, rows, out);
     }
 
     fn rollout_stats(&self, args: RolloutStatsArgs<'_, Vec<f32>>) {

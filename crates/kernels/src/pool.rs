@@ -198,24 +198,24 @@ impl Drop for Pool {
 }
 
 /// A slice whose disjoint parts go to several threads.
-pub(crate) struct Parts<'a> {
-    start: *mut f32,
+pub(crate) struct Parts<'a, T = f32> {
+    start: *mut T,
     len: usize,
-    slice: PhantomData<&'a mut [f32]>,
+    slice: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: stands for an exclusive borrow; `part`'s contract keeps the parts apart.
-unsafe impl Sync for Parts<'_> {}
+unsafe impl<T: Send> Sync for Parts<'_, T> {}
 
-impl<'a> Parts<'a> {
-    pub(crate) fn new(slice: &'a mut [f32]) -> Self {
+impl<'a, T> Parts<'a, T> {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
     /// # Safety
     /// No two parts in use may overlap.
     #[expect(clippy::mut_from_ref, reason = "parts are disjoint by contract")]
-    pub(crate) unsafe fn part(&self, range: Range<usize>) -> &mut [f32] {
+    pub(crate) unsafe fn part(&self, range: Range<usize>) -> &mut [T] {
         assert!(range.start <= range.end && range.end <= self.len);
         // SAFETY: inside the slice by the check, and exclusive by this function's contract.
         unsafe { core::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }

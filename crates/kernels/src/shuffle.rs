@@ -1,5 +1,6 @@
 //! The mirror of `shaders/shuffle.wgsl`.
 
+use crate::pool::{Parts, Pool};
 use striatum_rng::philox4x32;
 
 /// Rounds of the network, as many as the paper takes. 16 still show in how neighbours are placed.
@@ -158,9 +159,22 @@ pub(crate) fn assert_lengths(agents: usize, rows: usize, out: usize) {
 /// An order of `0..rows` for every agent: `out[a, i]` is [`Permutation::at`] `i` of the agent's key. `out` is `[A, rows]`, `rows` at
 /// most 2^31; A is the number of keys, each of two random words.
 pub fn shuffle(keys: &[[u32; 2]], rows: usize, out: &mut [u32]) {
+    mirror(&Pool::new(1), keys, rows, out);
+}
+
+/// Numbers that a thread takes at once.
+const PART: usize = 2048;
+
+pub(crate) fn mirror(pool: &Pool, keys: &[[u32; 2]], rows: usize, out: &mut [u32]) {
     assert_lengths(keys.len(), rows, out.len());
+    let parts = rows.div_ceil(PART);
     for (&key, out) in keys.iter().zip(out.chunks_exact_mut(rows.max(1))) {
-        Permutation::new(key, rows as u32).fill(0, out);
+        let (order, out) = (Permutation::new(key, rows as u32), Parts::new(out));
+        pool.split(parts, parts > 1, &|_, part| {
+            let range = part * PART..rows.min((part + 1) * PART);
+            // SAFETY: every part is one item's.
+            order.fill(range.start as u32, unsafe { out.part(range) });
+        });
     }
 }
 
