@@ -1,0 +1,10 @@
+//! Dopamine as reward prediction error: exact tabular models, and the classical experiments that they reproduce.
+//!
+//! An experiment is a function of [`Options`] and gives an [`Outcome`]: numbers beside the published ones, tables, and a [`Figure`] as
+//! data. Nothing here reads or writes files; the `striatum dopamine` command prints, draws and saves.
+
+mod experiment;
+mod figure;
+
+pub use experiment::{Check, Expected, Experiment, Options, Outcome, Table};
+pub use figure::{Band, Figure, Heatmap, Panel, Plot, Series};
