@@ -3,8 +3,12 @@
 //! An experiment is a function of [`Options`] and gives an [`Outcome`]: numbers beside the published ones, tables, and a [`Figure`] as
 //! data. Nothing here reads or writes files; the `striatum dopamine` command prints, draws and saves.
 
+mod conditioning;
 mod experiment;
+mod experiments;
 mod figure;
 
+pub use conditioning::{Cue, Rates, SerialCompound, Trial};
 pub use experiment::{Check, Expected, Experiment, Options, Outcome, Table};
+pub use experiments::EXPERIMENTS;
 pub use figure::{Band, Figure, Heatmap, Panel, Plot, Series};
