@@ -2,6 +2,7 @@
 
 mod compound;
 mod extinction;
+mod opal;
 mod panels;
 mod schultz;
 mod second_order;
@@ -17,4 +18,5 @@ pub const EXPERIMENTS: &[Experiment] = &[
     compound::OVERSHADOWING,
     extinction::EXTINCTION,
     second_order::SECOND_ORDER,
+    opal::OPAL,
 ];
