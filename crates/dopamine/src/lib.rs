@@ -4,7 +4,9 @@
 //! data. Nothing here reads or writes files; the `striatum dopamine` command prints, draws and saves.
 
 mod experiment;
+mod experiments;
 mod figure;
 
 pub use experiment::{Check, Expected, Experiment, Options, Outcome, Table};
+pub use experiments::EXPERIMENTS;
 pub use figure::{Band, Figure, Heatmap, Panel, Plot, Series};
