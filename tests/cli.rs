@@ -24,9 +24,20 @@ fn a_run() -> (TempDir, PathBuf) {
 fn every_help_has_an_example() {
     let top = striatum("--help", &[]).ok();
     let listed = |name: &str| top.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{name} ")));
-    for name in
-        ["train", "eval", "resume", "export", "plot", "envs", "devices", "config", "trace", "bench", "completions"]
-    {
+    for name in [
+        "train",
+        "eval",
+        "resume",
+        "export",
+        "plot",
+        "envs",
+        "devices",
+        "config",
+        "trace",
+        "bench",
+        "dopamine",
+        "completions",
+    ] {
         assert!(listed(name), "`{name}` is not in: {}", top.stdout);
         for flag in ["--help", "-h"] {
             let help = striatum(&format!("{name} {flag}"), &[]).ok();

@@ -89,6 +89,54 @@ pub fn evaluate<B: Backend>(
     (occasion, seed): (Occasion, u64),
     episodes: usize,
 ) -> Result<Evaluation, TrainError> {
+    let mut running = vec![(0.0_f64, 0_u32); envs.num_envs()];
+    let mut results = Vec::with_capacity(episodes);
+    let series = Series { choice, occasion, seed, episodes };
+    play(learner, normalizer, config, envs, series, &mut |step| {
+        let (sum, length) = &mut running[step.env];
+        *sum += f64::from(step.reward);
+        *length += 1;
+        if step.terminated || step.truncated {
+            results.push(std::mem::take(&mut running[step.env]));
+        }
+    })?;
+    Ok(Evaluation::of(&results))
+}
+
+/// Which episodes, and how actions are chosen in them.
+pub(crate) struct Series {
+    pub choice: Choice,
+    pub occasion: Occasion,
+    pub seed: u64,
+    pub episodes: usize,
+}
+
+/// A step of an episode.
+pub(crate) struct Played<'a> {
+    /// The environment.
+    pub env: usize,
+    /// What the network made of the observation.
+    pub outputs: &'a [f32],
+    /// The action as the policy sees it, and as the environment took it.
+    pub stored: &'a [f32],
+    pub taken: &'a [f32],
+    pub reward: f32,
+    /// An episode that does both counts as terminated.
+    pub terminated: bool,
+    pub truncated: bool,
+    /// The raw observation at the end of an episode; anything in other steps.
+    pub final_observation: &'a [f32],
+}
+
+/// Plays the episodes, and shows every step of them.
+pub(crate) fn play<B: Backend>(
+    learner: &mut Learner<B>,
+    normalizer: Option<&RunningMoments>,
+    config: &Config,
+    envs: &mut dyn VecEnv,
+    Series { choice, occasion, seed, episodes }: Series,
+    see: &mut dyn FnMut(&Played<'_>),
+) -> Result<(), TrainError> {
     let (count, width) = (envs.num_envs(), envs.observation_space().width());
     // Training's first steps draw from the plain seed.
     let choice = match choice {
@@ -101,24 +149,22 @@ pub fn evaluate<B: Backend>(
     learner.read_log_std(0, &mut log_std)?;
     actor.begin(&log_std);
     let standardizer = normalizer.map(|moments| moments.standardizer(config.normalize.observation_clip));
-    let actions = count * layout.policy.action_width();
-    let [mut stored, mut taken] = [vec![0.0; actions], vec![0.0; actions]];
+    let actions = layout.policy.action_width();
+    let [mut stored, mut taken] = [vec![0.0; count * actions], vec![0.0; count * actions]];
     let mut log_probs = vec![0.0; count];
     let mut left: Vec<usize> = (0..count).map(|i| episodes / count + usize::from(i < episodes % count)).collect();
     let (mut observations, mut final_observations) = (vec![0.0; count * width], vec![0.0; count * width]);
     let [mut rewards, mut terminated, mut truncated] = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
-    let mut running = vec![(0.0_f64, 0_u32); count];
-    let mut results = Vec::with_capacity(episodes);
 
     envs.reset(occasion.seed(seed), 0, &mut observations)?;
     let mut step = 0;
-    while results.len() < episodes {
+    while left.iter().any(|&left| left > 0) {
         let mut rows = observations.clone();
         standardizer.iter().for_each(|standardizer| standardizer.apply(&mut rows));
         let outputs = learner.predict(&rows)?;
-        let actions = Actions { stored: &mut stored, taken: &mut taken, log_probs: &mut log_probs };
+        let chosen = Actions { stored: &mut stored, taken: &mut taken, log_probs: &mut log_probs };
         // New exploration matrices come as often as in training.
-        actor.act(&outputs, step, step as usize % config.num_steps(), actions);
+        actor.act(&outputs, step, step as usize % config.num_steps(), chosen);
         envs.step(
             &taken,
             StepBuffers {
@@ -130,17 +176,20 @@ pub fn evaluate<B: Backend>(
             },
         )?;
         step = step.wrapping_add(1);
-        for env in 0..count {
-            if left[env] == 0 {
-                continue;
-            }
-            running[env].0 += f64::from(rewards[env]);
-            running[env].1 += 1;
-            if terminated[env] + truncated[env] > 0.0 {
-                results.push(std::mem::take(&mut running[env]));
-                left[env] -= 1;
-            }
+        for (env, left) in left.iter_mut().enumerate().filter(|(_, left)| **left > 0) {
+            let played = Played {
+                env,
+                outputs: &outputs[env * layout.width()..][..layout.width()],
+                stored: &stored[env * actions..][..actions],
+                taken: &taken[env * actions..][..actions],
+                reward: rewards[env],
+                terminated: terminated[env] > 0.0,
+                truncated: truncated[env] > 0.0,
+                final_observation: &final_observations[env * width..][..width],
+            };
+            see(&played);
+            *left -= usize::from(played.terminated || played.truncated);
         }
     }
-    Ok(Evaluation::of(&results))
+    Ok(())
 }

@@ -17,6 +17,7 @@ pub mod fleet;
 pub mod folder;
 mod format;
 pub mod plot;
+pub mod probe;
 pub mod resident;
 pub mod run;
 pub mod saved;

@@ -2,16 +2,19 @@
 
 mod bench;
 mod config;
+mod dopamine;
 mod eval;
 mod export;
 mod fleet;
 mod list;
 mod plot;
 mod settings;
+mod terminal;
 mod trace;
 mod train;
 
 pub use bench::Wrong;
+pub use dopamine::Missed;
 
 use crate::cli::{Cli, Command};
 use anyhow::Result;
@@ -33,6 +36,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Config(args) => config::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Dopamine(args) => dopamine::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "striatum", &mut script);
