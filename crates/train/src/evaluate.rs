@@ -76,7 +76,8 @@ impl Evaluation {
 }
 
 /// Runs `episodes` episodes in `envs` with the current weights and normaliser. Every environment runs the same number of episodes
-/// (one more in the first few where it does not divide), so that short episodes do not count more than long ones.
+/// (one more in the first few where it does not divide), so that short episodes do not count more than long ones. Where a task goes on for
+/// ever, every `eval.continuing_steps` steps count as an episode.
 ///
 /// # Errors
 /// If an environment or the device fails.
@@ -110,6 +111,7 @@ pub fn evaluate<B: Backend>(
     let mut running = vec![(0.0_f64, 0_u32); count];
     let mut results = Vec::with_capacity(episodes);
 
+    let most_steps = if envs.continuing() { config.eval.continuing_steps } else { u32::MAX };
     envs.reset(occasion.seed(seed), 0, &mut observations)?;
     let mut step = 0;
     while results.len() < episodes {
@@ -136,7 +138,7 @@ pub fn evaluate<B: Backend>(
             }
             running[env].0 += f64::from(rewards[env]);
             running[env].1 += 1;
-            if terminated[env] + truncated[env] > 0.0 {
+            if terminated[env] + truncated[env] > 0.0 || running[env].1 >= most_steps {
                 results.push(std::mem::take(&mut running[env]));
                 left[env] -= 1;
             }

@@ -18,7 +18,7 @@ impl From<WhichArg> for Which {
 pub fn run(args: &EvalArgs) -> Result<()> {
     let saved = SavedPolicy::load(&args.run.run, args.run.checkpoint.into())?;
     let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
-    let make_envs = builtin(&saved.config.task);
+    let make_envs = builtin(&saved.config);
     let (evaluation, info) =
         saved.evaluate(&make_envs, (args.device, args.engine), choice, args.seed, args.episodes as usize)?;
     if args.json {
