@@ -115,6 +115,33 @@ fn a2c_on_continuous_actions() {
     interrupted_is_uninterrupted("a2c, gSDE", &format!("Pendulum-v1 {COMMON} {A2C} {GSDE}"));
 }
 
+/// Random dynamics, states that count, an evaluation of what never ends, and parameters that only the checkpoint knows.
+#[test]
+fn tasks_with_parameters() {
+    for (task, sets) in [
+        ("CliffGamble-v0", "--set env.gambles=2 --set env.stake=3"),
+        ("Bandit-v0", "--set env.arms=3 --set env.steps=30 --set env.reversal=7"),
+        ("Conditioning-v0", "--set env.delay=4 --set env.probability=0.5"),
+        ("Pendulum-continuing-v0", "--set env.offset=5 --set eval.continuing_steps=50"),
+    ] {
+        interrupted_is_uninterrupted(task, &format!("{task} {COMMON} {PPO} {sets}"));
+    }
+    interrupted_is_uninterrupted("a2c", &format!("Vigour-v0 {COMMON} {A2C} --set env.duration=20"));
+}
+
+#[test]
+fn agents_whose_tasks_differ() {
+    let folder = tempdir().expect("a folder");
+    let (parent, alone) = (folder.path().join("launch"), folder.path().join("alone"));
+    let task = |rest: &str| format!("Bandit-v0 {COMMON} {PPO} --total-steps 2000 {rest}");
+    train(&task("--vary env.arms=2,6 --vary env.best=0.5,0.9 --stop-after 700"), &parent).ok();
+    striatum("resume --quiet", &[&parent]).ok();
+    train(&task("--set env.arms=6 --set env.best=0.9"), &alone).ok();
+    let run = parent.join("arms=6,best=0.9,seed7");
+    assert_same("arms=6,best=0.9", &checkpoint(&alone), &checkpoint(&run));
+    striatum("eval --episodes 3", &[&run]).ok();
+}
+
 #[test]
 fn a_seed_matters_and_the_number_of_threads_does_not() {
     let folder = tempdir().expect("a folder");

@@ -1,6 +1,7 @@
 //! What can be wrong with a configuration. Each message names the key and the fix.
 
 use std::path::PathBuf;
+use striatum_envs::EnvError;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,20 @@ pub enum ConfigError {
         /// A value that is allowed: the key's default.
         fix: String,
     },
+    /// An argument for a task that does not declare its parameters.
+    #[error(
+        "`env.{name}` is for built-in tasks, and `{task}` is none (`striatum envs` lists them); \
+         set its parameters where the task is made"
+    )]
+    ForeignParam {
+        /// The parameter.
+        name: String,
+        /// The task.
+        task: String,
+    },
+    /// An argument that the task does not take.
+    #[error(transparent)]
+    Env(#[from] EnvError),
     /// PPO's minibatches do not divide the rollout.
     #[error("`ppo.minibatches` ({minibatches}) must divide `ppo.num_steps * num_envs` ({samples}); try {fix}")]
     Minibatches {

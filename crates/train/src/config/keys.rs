@@ -269,6 +269,11 @@ pub const KEYS: &[Key] = &[
         "Episodes of an evaluation, with deterministic actions, in environments of their own.",
     ),
     key(
+        "eval.continuing_steps",
+        Kind::Whole { min: 1, max: 1 << 20 },
+        "Steps that count as an episode of an evaluation where a task goes on for ever.",
+    ),
+    key(
         "run.checkpoint_interval",
         COUNT,
         "Environment steps between checkpoints; 0 is only at the end and when interrupted.",
@@ -276,6 +281,9 @@ pub const KEYS: &[Key] = &[
     key("run.log_interval", COUNT, "Environment steps between the points of learning curves; 0 is one an iteration."),
     key("run.stop_at_threshold", Kind::Flag, "Whether the run ends once the task counts as solved."),
 ];
+
+/// The section of a task's parameters, which the task declares.
+pub(super) const ENV: &str = "env";
 
 /// The key of this dotted name.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
@@ -298,7 +306,7 @@ pub(super) fn suggest(unknown: &str) -> String {
         let full = strsim::normalized_damerau_levenshtein(unknown, known);
         full.max(strsim::normalized_damerau_levenshtein(&last(unknown), &last(known)))
     };
-    let known = KEYS.iter().map(|key| key.name).chain(sections());
+    let known = KEYS.iter().map(|key| key.name).chain(sections()).chain([ENV]);
     let scored: Vec<_> = known.map(|name| (score(name), name)).collect();
     let best = scored.iter().map(|(score, _)| *score).fold(NEAR, f64::max);
     let nearest: Vec<_> =

@@ -3,6 +3,7 @@
 use super::keys::KEYS;
 use super::{Config, ConfigError, write};
 use striatum_agent::{A2cSettings, Algorithm, Pathways, PpoSettings};
+use striatum_envs::{EnvError, Params};
 
 /// The most samples of a rollout: up to here an `f32` counts them exactly, and with 256 features an element's index
 /// still fits the shaders' 32 bits.
@@ -16,8 +17,16 @@ impl Config {
     /// The first broken rule, with its key, value and a fix.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_ranges()?;
+        self.check_env()?;
         self.check_rollout()?;
         self.check_pathways()
+    }
+
+    /// This configuration with an argument for each of the task's parameters, if it is valid.
+    pub(super) fn completed(self) -> Result<Self, ConfigError> {
+        self.validate()?;
+        let env = self.check_env()?;
+        Ok(Self { env, ..self })
     }
 
     /// Steps of each environment in a rollout of the chosen algorithm.
@@ -66,6 +75,17 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The arguments of all of the task's parameters.
+    fn check_env(&self) -> Result<Params, ConfigError> {
+        match (striatum_envs::check_params(&self.task, &self.env), self.env.names().next()) {
+            (Err(EnvError::UnknownTask { .. }), None) => Ok(Params::default()),
+            (Err(EnvError::UnknownTask { .. }), Some(name)) => {
+                Err(ConfigError::ForeignParam { name: name.to_owned(), task: self.task.clone() })
+            }
+            (checked, _) => Ok(checked?),
+        }
     }
 
     fn check_rollout(&self) -> Result<(), ConfigError> {

@@ -266,6 +266,46 @@ fn unknown_names_in_every_section_of_a_file_are_refused_in_full() {
     assert!(Config::resolve(&flag).unwrap_err().to_string().starts_with("unknown key `nonsense` in the command line"));
 }
 
+// Parameters of tasks.
+
+/// The error of these settings for a built-in task.
+fn env_error(task: &str, sets: &[&str]) -> String {
+    let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+    let request = Request { task: task.to_owned(), sets, ..Request::default() };
+    Config::resolve(&request).expect_err("refused").to_string()
+}
+
+#[test]
+fn parameters_are_checked_against_their_task() {
+    assert_eq!(
+        env_error("Bandit-v0", &["env.arms=many"]),
+        "`env.arms` (\"many\") of task `Bandit-v0` must be a whole number from 2 to 64; try 4"
+    );
+    assert!(env_error("Bandit-v0", &["env.arms=1"]).starts_with("`env.arms` (1) of task `Bandit-v0` must be "));
+    assert!(env_error("Bandit-v0", &["env.best=nan"]).starts_with("`env.best` (nan) of task"));
+    let unknown = env_error("Bandit-v0", &["env.amrs=3"]);
+    assert!(
+        unknown.contains("has no parameter `env.amrs`; did you mean `env.arms`? it has:\n  env.arms = 4"),
+        "{unknown}"
+    );
+    assert!(env_error("Bandit-v0", &["env.arms.x=3"]).contains("has no parameter `env.arms.x`"));
+    assert!(env_error("CartPole-v1", &["env.gravity=3"]).contains("has no parameter `env.gravity`; it has none"));
+    assert_eq!(
+        error_of(&["env.size=3"]),
+        "`env.size` is for built-in tasks, and `Custom-v0` is none (`striatum envs` lists them); \
+         set its parameters where the task is made"
+    );
+    let section = env_error("Bandit-v0", &["env=3"]);
+    assert!(section.starts_with("`env` in `--set env=3` must be a section of the task's parameters"), "{section}");
+    assert!(env_error("Bandit-v0", &["evn.arms=3"]).contains("unknown key `evn.arms`"));
+    let text = "task = \"Bandit-v0\"\n[env]\narms = 70\n";
+    let file = Config::from_toml(text, "the text").unwrap_err().to_string();
+    assert!(file.starts_with("`env.arms` (70)"), "{file}");
+    for value in ["2020-01-01", "{x = 1}", "[[1]]"] {
+        assert!(env_error("Bandit-v0", &[&format!("env.arms={value}")]).contains("must be a whole number"), "{value}");
+    }
+}
+
 // What is not even a setting.
 
 #[test]

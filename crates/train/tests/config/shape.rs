@@ -40,7 +40,7 @@ const OWN: [(&str, &str); 29] = [
 ];
 
 /// ... and those that are the same for all.
-const SHARED: [(&str, &str); 28] = [
+const SHARED: [(&str, &str); 29] = [
     ("algo", "a2c"),
     ("engine", "fused"),
     ("device", "cpu"),
@@ -66,6 +66,7 @@ const SHARED: [(&str, &str); 28] = [
     ("normalize.reward_clip", "5"),
     ("eval.interval", "5"),
     ("eval.episodes", "5"),
+    ("eval.continuing_steps", "5"),
     ("run.checkpoint_interval", "5"),
     ("run.log_interval", "5"),
     ("run.stop_at_threshold", "true"),
