@@ -19,7 +19,7 @@ pub use presets::{PRESETS, preset};
 use layers::Layer;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use striatum_agent::{A2cSettings, Algorithm, DopamineSettings, NetworkSettings, PpoSettings};
+use striatum_agent::{A2cSettings, Algorithm, CriticSettings, DopamineSettings, NetworkSettings, PpoSettings};
 use toml::Table;
 
 /// Everything that decides a run's result, and how it is watched. [`KEYS`] documents each key and its range.
@@ -48,6 +48,8 @@ pub struct Config {
     pub a2c: A2cSettings,
     /// The networks.
     pub network: NetworkSettings,
+    /// The value heads.
+    pub critic: CriticSettings,
     /// The opponent pathways.
     pub dopamine: DopamineSettings,
     /// Running normalisation.
@@ -72,6 +74,7 @@ impl Default for Config {
             ppo: PpoSettings::default(),
             a2c: A2cSettings::default(),
             network: NetworkSettings::default(),
+            critic: CriticSettings::default(),
             dopamine: DopamineSettings::default(),
             normalize: NormalizeSettings::default(),
             eval: EvalSettings::default(),
