@@ -104,6 +104,23 @@ fn ppo_with_state_dependent_exploration() {
 }
 
 #[test]
+fn several_value_heads() {
+    let horizons = "--set critic.horizons=5 --set critic.longest_horizon=50";
+    interrupted_is_uninterrupted("ppo, 5 horizons", &format!("CartPole-v1 {COMMON} {PPO} {horizons}"));
+    let shared = "--set network.shared_trunk=true";
+    interrupted_is_uninterrupted("a2c, 5 horizons", &format!("Pendulum-v1 {COMMON} {A2C} {horizons} {shared}"));
+}
+
+#[test]
+fn a_distributional_critic() {
+    let quantiles =
+        "--set ppo.value_clip=0 --set critic.kind=quantile --set critic.quantiles=9 --set critic.opponent=true";
+    interrupted_is_uninterrupted("ppo, 9 quantiles", &format!("CartPole-v1 {COMMON} {PPO} {quantiles}"));
+    let expectiles = "--set critic.kind=expectile --set critic.quantiles=6 --set a2c.gae_lambda=0.7";
+    interrupted_is_uninterrupted("a2c, 6 expectiles", &format!("Pendulum-v1 {COMMON} {A2C} {expectiles}"));
+}
+
+#[test]
 fn a2c_on_discrete_actions() {
     interrupted_is_uninterrupted("a2c, rmsprop", &format!("CartPole-v1 {COMMON} {A2C}"));
     interrupted_is_uninterrupted("a2c, adam", &format!("CartPole-v1 {COMMON} {A2C} --set a2c.optimizer=adam"));

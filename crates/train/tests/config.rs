@@ -9,7 +9,9 @@ mod shape;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use striatum_agent::{A2cSettings, Algorithm, DopamineSettings, NetworkSettings, Pathways, PpoSettings};
+use striatum_agent::{
+    A2cSettings, Algorithm, CriticSettings, DopamineSettings, NetworkSettings, Pathways, PpoSettings,
+};
 use striatum_train::config::*;
 use toml::{Table, Value};
 
@@ -47,6 +49,7 @@ fn defaults_stand_in_one_place() {
     assert_eq!(config.ppo, PpoSettings::default());
     assert_eq!(config.a2c, A2cSettings::default());
     assert_eq!(config.network, NetworkSettings::default());
+    assert_eq!(config.critic, CriticSettings::default());
     assert_eq!(config.dopamine, DopamineSettings::default());
 }
 
@@ -90,7 +93,7 @@ fn toml_has_each_key_once_under_its_comment() {
     }
     assert!(text.contains("learning_rate = 0.00025\n"), "the shortest form of an f32:\n{text}");
     assert!(text.contains("\nhidden = [64, 64]\n"));
-    assert_eq!(text.matches("\n[").count(), 7, "seven sections");
+    assert_eq!(text.matches("\n[").count(), 8, "eight sections");
 }
 
 #[test]

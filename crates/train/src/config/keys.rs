@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::fmt;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use std::ops::RangeBounds;
+use striatum_kernels::MAX_QUANTILES;
 
 /// A key of the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +130,7 @@ const POSITIVE: Kind = Kind::Real { min: Excluded(0.0), max: Unbounded };
 const NOT_NEGATIVE: Kind = Kind::Real { min: Included(0.0), max: Unbounded };
 const FRACTION: Kind = Kind::Real { min: Included(0.0), max: Included(1.0) };
 const SIGNED_FRACTION: Kind = Kind::Real { min: Included(-1.0), max: Included(1.0) };
+const HORIZON: Kind = Kind::Real { min: Included(1.0), max: Unbounded };
 const DECAY: Kind = Kind::Real { min: Included(0.0), max: Excluded(1.0) };
 
 const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
@@ -238,6 +240,34 @@ pub const KEYS: &[Key] = &[
         Kind::Whole { min: 0, max: 1 << 20 },
         "Steps between new exploration matrices; 0 is one a rollout.",
     ),
+    key(
+        "critic.kind",
+        Kind::OneOf(&["scalar", "quantile", "expectile"]),
+        "What the value heads are: a mean return, or the return's distribution, by its quantiles or expectiles.",
+    ),
+    key(
+        "critic.quantiles",
+        Kind::Whole { min: 2, max: MAX_QUANTILES as u64 },
+        "Heads of a distribution; head i of K is the quantile or expectile (i - 1/2) / K.",
+    ),
+    key(
+        "critic.huber",
+        NOT_NEGATIVE,
+        "Errors up to this count squared in the quantiles' loss, which makes them expectiles at this scale; 0 is off.",
+    ),
+    key(
+        "critic.opponent",
+        Kind::Flag,
+        "Whether kappa tells gains by the distribution's upper half for the direct pathway, losses by the lower one for the indirect.",
+    ),
+    key(
+        "critic.horizons",
+        Kind::Whole { min: 0, max: 64 },
+        "Auxiliary value heads, which predict the return under other discounts; the actor learns from the main one alone.",
+    ),
+    key("critic.shortest_horizon", HORIZON, "The shortest horizon in steps; its head's discount is 1 - 1 / horizon."),
+    key("critic.longest_horizon", HORIZON, "The longest horizon; those between are evenly spaced in their logarithm."),
+    key("critic.auxiliary_coef", NOT_NEGATIVE, "Weight of the auxiliary heads' value loss, a mean over them."),
     key(
         "dopamine.tone",
         SIGNED_FRACTION,

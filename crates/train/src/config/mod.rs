@@ -19,7 +19,7 @@ pub use presets::{PRESETS, preset};
 use layers::Layer;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use striatum_agent::{A2cSettings, Algorithm, DopamineSettings, NetworkSettings, PpoSettings};
+use striatum_agent::{A2cSettings, Algorithm, CriticSettings, DopamineSettings, NetworkSettings, PpoSettings};
 use striatum_envs::Params;
 use toml::Table;
 
@@ -49,6 +49,8 @@ pub struct Config {
     pub a2c: A2cSettings,
     /// The networks.
     pub network: NetworkSettings,
+    /// The value heads.
+    pub critic: CriticSettings,
     /// The opponent pathways.
     pub dopamine: DopamineSettings,
     /// Running normalisation.
@@ -75,6 +77,7 @@ impl Default for Config {
             ppo: PpoSettings::default(),
             a2c: A2cSettings::default(),
             network: NetworkSettings::default(),
+            critic: CriticSettings::default(),
             dopamine: DopamineSettings::default(),
             normalize: NormalizeSettings::default(),
             eval: EvalSettings::default(),
