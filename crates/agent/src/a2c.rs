@@ -34,7 +34,7 @@ fn step_settings(settings: &A2cSettings, dopamine: &DopamineSettings, remaining:
             entropy_coef: settings.entropy_coef,
             kappa: dopamine.kappa,
             sum_decay: dopamine.sum_decay,
-            padding: 0.0,
+            logit_decay: dopamine.logit_decay,
         },
         optimizer: OptimizerParams {
             kind,

@@ -52,7 +52,7 @@ fn step_settings(settings: &PpoSettings, dopamine: &DopamineSettings, remaining:
             entropy_coef: settings.entropy_coef,
             kappa: dopamine.kappa,
             sum_decay: dopamine.sum_decay,
-            padding: 0.0,
+            logit_decay: dopamine.logit_decay,
         },
         optimizer: OptimizerParams {
             kind: 0,

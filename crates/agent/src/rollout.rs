@@ -121,12 +121,17 @@ impl<B: Backend> Rollout<B> {
         write_columns(backend, &mut self.final_values, final_values, self.envs, &envs, 1);
     }
 
-    /// TD errors, advantages and value targets from rewards and values; `gamma` and `lambda` are `[A, K]`.
-    pub fn estimate(&mut self, backend: &B, gamma: &[f32], lambda: &[f32]) {
-        let shape = RolloutShape { agents: self.agents, heads: self.heads, steps: self.steps, envs: self.envs };
+    /// A, K, T, N.
+    pub fn shape(&self) -> RolloutShape {
+        RolloutShape { agents: self.agents, heads: self.heads, steps: self.steps, envs: self.envs }
+    }
+
+    /// TD errors of rewards less their average, `[A]`; `gamma` is `[A, K]`.
+    pub fn td_errors(&mut self, backend: &B, gamma: &[f32], average_reward: &[f32]) {
         backend.td_error(TdErrorArgs {
-            shape,
+            shape: self.shape(),
             gamma,
+            average_reward,
             rewards: &self.rewards,
             terminated: &self.terminated,
             truncated: &self.truncated,
@@ -134,8 +139,13 @@ impl<B: Backend> Rollout<B> {
             final_values: &self.final_values,
             deltas: &mut self.deltas,
         });
+    }
+
+    /// TD errors, advantages and value targets; `lambda` is `[A, K]`, and the rest as [`td_errors`](Self::td_errors) takes it.
+    pub fn estimate(&mut self, backend: &B, gamma: &[f32], lambda: &[f32], average_reward: &[f32]) {
+        self.td_errors(backend, gamma, average_reward);
         backend.gae(GaeArgs {
-            shape,
+            shape: self.shape(),
             gamma,
             lambda,
             deltas: &self.deltas,

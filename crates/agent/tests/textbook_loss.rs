@@ -15,6 +15,7 @@ const ROWS: usize = 37;
 const CLIP: f32 = 0.2;
 const VALUE_COEF: f32 = 0.7;
 const ENTROPY_COEF: f32 = 0.03;
+const LOGIT_DECAY: f32 = 0.04;
 
 /// A minibatch whose old policy is not the present one.
 struct Batch {
@@ -68,6 +69,7 @@ impl Batch {
                 clip: CLIP,
                 value_coef: VALUE_COEF,
                 entropy_coef: ENTROPY_COEF,
+                logit_decay: LOGIT_DECAY,
                 ..loss_params()
             }],
             batch: rows.minibatch(),
@@ -110,7 +112,10 @@ impl Batch {
         let at = self.layout.values_at();
         let values = outputs.clone().slice([0..ROWS, at..at + 1]);
         let value_loss = (values - tensor(&self.returns)).powf_scalar(2.0).mean() * 0.5;
-        let loss = policy_loss + value_loss * VALUE_COEF - entropy.mean() * ENTROPY_COEF;
+        let mut loss = policy_loss + value_loss * VALUE_COEF - entropy.mean() * ENTROPY_COEF;
+        if !self.layout.policy.is_continuous() {
+            loss = loss + self.net(&outputs).powf_scalar(2.0).sum_dim(1).mean() * (0.5 * LOGIT_DECAY);
+        }
         let gradients = loss.backward();
         let read = |gradient: Option<Tensor<2>>, len: usize| {
             gradient.map_or_else(|| vec![0.0; len], |g| g.into_data().try_to_vec::<f32>().unwrap())
@@ -119,15 +124,20 @@ impl Batch {
         (read(outputs.grad(&gradients), self.outputs.len()), d_log_std)
     }
 
-    /// Log density of the actions and entropy, `[R, 1]` each.
-    fn density(&self, device: &Device, outputs: Tensor<2>, log_std: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    /// Logits at inverse temperature 1, or means.
+    fn net(&self, outputs: &Tensor<2>) -> Tensor<2> {
         let logits = self.layout.policy.logits();
         let columns = |at: usize| outputs.clone().slice([0..ROWS, at..at + logits]);
-        let mut net = columns(0);
-        if self.layout.dual {
-            let direct = net * (1.0 + self.tone);
-            net = (direct - columns(self.layout.indirect_at()) * (1.0 - self.tone)) * PATHWAY_SCALE;
+        if !self.layout.dual {
+            return columns(0);
         }
+        let direct = columns(0) * (1.0 + self.tone);
+        (direct - columns(self.layout.indirect_at()) * (1.0 - self.tone)) * PATHWAY_SCALE
+    }
+
+    /// Log density of the actions and entropy, `[R, 1]` each.
+    fn density(&self, device: &Device, outputs: Tensor<2>, log_std: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let net = self.net(&outputs);
         let width = self.layout.policy.action_width();
         let actions = Tensor::<2>::from_data(TensorData::new(self.actions.clone(), [ROWS, width]), device);
         match &self.layout.policy {

@@ -117,4 +117,17 @@ pub enum ConfigError {
         /// The value of `dopamine.kappa`.
         kappa: f32,
     },
+    /// A slow average that is not slower than the fast one.
+    #[error(
+        "`dopamine.tonic_slow` ({slow}) must be below `dopamine.tonic_fast` ({fast}) when `dopamine.tonic_gain` ({gain}) is above 0; \
+         try 0.01 and 0.1"
+    )]
+    TonicRates {
+        /// The value of `dopamine.tonic_gain`.
+        gain: f32,
+        /// The value of `dopamine.tonic_fast`.
+        fast: f32,
+        /// The value of `dopamine.tonic_slow`.
+        slow: f32,
+    },
 }

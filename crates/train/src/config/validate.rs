@@ -2,7 +2,7 @@
 
 use super::keys::KEYS;
 use super::{Config, ConfigError, write};
-use striatum_agent::{A2cSettings, Algorithm, Pathways, PpoSettings};
+use striatum_agent::{A2cSettings, Algorithm, DopamineSettings, Pathways, PpoSettings};
 
 /// The most samples of a rollout: up to here an `f32` counts them exactly, and with 256 features an element's index
 /// still fits the shaders' 32 bits.
@@ -17,7 +17,8 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_ranges()?;
         self.check_rollout()?;
-        self.check_pathways()
+        self.check_pathways()?;
+        self.check_tonic()
     }
 
     /// Steps of each environment in a rollout of the chosen algorithm.
@@ -109,6 +110,14 @@ impl Config {
             }
             Pathways::Dual => Ok(()),
         }
+    }
+
+    fn check_tonic(&self) -> Result<(), ConfigError> {
+        let &DopamineSettings { tonic_gain: gain, tonic_fast: fast, tonic_slow: slow, .. } = &self.dopamine;
+        if gain > 0.0 && fast <= slow {
+            return Err(ConfigError::TonicRates { gain, fast, slow });
+        }
+        Ok(())
     }
 }
 

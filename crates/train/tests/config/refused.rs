@@ -169,6 +169,12 @@ fn ranges_are_what_the_formulas_need() {
         "dopamine.tone=1.1",
         "dopamine.kappa=-0.5",
         "dopamine.inverse_temperature=0",
+        "dopamine.centering_rate=0",
+        "dopamine.centering_rate=1.5",
+        "dopamine.tonic_gain=-1",
+        "dopamine.tonic_fast=0",
+        "dopamine.tonic_slow=1.01",
+        "dopamine.logit_decay=-0.1",
         "normalize.observation_clip=0",
         "normalize.reward_clip=-1",
     ] {
@@ -229,6 +235,19 @@ fn dopamine_needs_two_pathways_and_kappa_needs_decay() {
     let decay = error_of(&["network.pathways=dual", "dopamine.kappa=0.5"]);
     assert_eq!(decay, "`dopamine.sum_decay` (0) must be above 0 when `dopamine.kappa` (0.5) is; try 0.01");
     with_sets(&["network.pathways=dual", "dopamine.kappa=0.5", "dopamine.sum_decay=0.01"]).unwrap();
+}
+
+#[test]
+fn the_slow_average_is_slower_than_the_fast_one() {
+    let slow = error_of(&["dopamine.tonic_gain=0.5", "dopamine.tonic_fast=0.01"]);
+    assert_eq!(
+        slow,
+        "`dopamine.tonic_slow` (0.01) must be below `dopamine.tonic_fast` (0.01) when `dopamine.tonic_gain` (0.5) is above 0; \
+         try 0.01 and 0.1"
+    );
+    error_of(&["dopamine.tonic_gain=1", "dopamine.tonic_slow=0.5"]);
+    with_sets(&["dopamine.tonic_gain=1", "dopamine.tonic_slow=0.05"]).unwrap();
+    with_sets(&["dopamine.tonic_slow=0.5"]).expect("without a gain there is nothing to compare");
 }
 
 // Unknown names.
