@@ -19,7 +19,7 @@ pub fn run(args: &ProbeArgs) -> Result<()> {
         saved.set_tone(tone)?;
     }
     files::make_folder(&args.out)?;
-    let probe = Probe::of(&saved, &builtin(&saved.config.task), args.seed, args.episodes as usize)?;
+    let probe = Probe::of(&saved, &builtin(&saved.config), args.seed, args.episodes as usize)?;
     let written = files::write(&args.out, NAME, &probe.figure(), &[probe.table()])?;
     say(surprises(&probe.steps))?;
     if let Some(scale) = probe.reward_scale {
