@@ -4,11 +4,23 @@
 //! data. Nothing here reads or writes files; the `striatum dopamine` command prints, draws and saves.
 
 mod conditioning;
+mod decoding;
 mod experiment;
 mod experiments;
 mod figure;
+mod interval;
+mod nonnegative;
+mod population;
+mod timescales;
+mod vigour;
 
 pub use conditioning::{Cue, Rates, SerialCompound, Trial};
+pub use decoding::{Tuning, impute};
 pub use experiment::{Check, Expected, Experiment, Options, Outcome, Table};
 pub use experiments::EXPERIMENTS;
 pub use figure::{Band, Figure, Heatmap, Panel, Plot, Series};
+pub use interval::Interval;
+pub use nonnegative::nonnegative_least_squares;
+pub use population::{Code, Discrete, Population};
+pub use timescales::Timescales;
+pub use vigour::Presser;

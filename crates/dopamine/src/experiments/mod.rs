@@ -1,11 +1,14 @@
 //! The classical experiments.
 
 mod compound;
+mod distribution;
 mod extinction;
+mod horizons;
 mod panels;
 mod schultz;
 mod second_order;
 mod shift;
+mod vigour;
 
 use crate::Experiment;
 
@@ -17,4 +20,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
     compound::OVERSHADOWING,
     extinction::EXTINCTION,
     second_order::SECOND_ORDER,
+    distribution::DISTRIBUTION,
+    horizons::HORIZONS,
+    vigour::VIGOUR,
 ];
