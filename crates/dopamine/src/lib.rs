@@ -5,19 +5,31 @@
 
 mod bandit;
 mod conditioning;
+mod decoding;
 mod experiment;
 mod experiments;
 mod figure;
+mod interval;
+mod nonnegative;
 mod number;
 mod parallel;
+mod population;
 mod simulate;
 mod stats;
 mod tabular;
+mod timescales;
+mod vigour;
 
 pub use bandit::Bandit;
 pub use conditioning::{Cue, Rates, SerialCompound, Trial};
+pub use decoding::{Tuning, impute};
 pub use experiment::{Check, Expected, Experiment, Options, Outcome, Table};
 pub use experiments::EXPERIMENTS;
 pub use figure::{Band, Figure, Heatmap, Panel, Plot, Series};
+pub use interval::Interval;
+pub use nonnegative::nonnegative_least_squares;
 pub use number::Number;
+pub use population::{Code, Discrete, Population};
 pub use tabular::{Clock, Model, Opal, PolicyGradient, QLearner, State, Tone, Ucb, one_hot};
+pub use timescales::Timescales;
+pub use vigour::Presser;

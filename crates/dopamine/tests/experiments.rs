@@ -90,3 +90,18 @@ fn extinction() {
 fn second_order() {
     is_whole(&passed("second-order"));
 }
+
+#[test]
+fn distribution() {
+    is_whole(&passed("distribution"));
+}
+
+#[test]
+fn horizons() {
+    is_whole(&passed("horizons"));
+}
+
+#[test]
+fn vigour() {
+    is_whole(&passed("vigour"));
+}

@@ -1,12 +1,15 @@
 //! The classical experiments.
 
 mod compound;
+mod distribution;
 mod extinction;
+mod horizons;
 mod opal;
 mod panels;
 mod schultz;
 mod second_order;
 mod shift;
+mod vigour;
 
 use crate::Experiment;
 
@@ -19,4 +22,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
     extinction::EXTINCTION,
     second_order::SECOND_ORDER,
     opal::OPAL,
+    distribution::DISTRIBUTION,
+    horizons::HORIZONS,
+    vigour::VIGOUR,
 ];
