@@ -19,7 +19,7 @@ const RIGHT_PAD: f64 = 44.0;
 
 /// About how far ticks are apart.
 const Y_TICKS_APART: f64 = 70.0;
-const X_TICKS_APART: f64 = 110.0;
+const X_TICKS_APART: f64 = 90.0;
 
 /// What a panel's axis, legend and heading take of its height, about.
 const AROUND: f64 = 120.0;
