@@ -129,6 +129,13 @@ fn unknown_names_get_a_suggestion() {
     refused(&["CartPole-v1", "--algo", "dqn"], &["'--algo <ALGO>'", "ppo, a2c"]);
     refused(&["CartPole-v1", "--device", "tpu"], &["--device", "`gpu:N`"]);
     refused(&["CartPole-v1", "--sede", "1"], &["--sede", "--seed"]);
+    let bandit = ["no parameter `env.amrs`", "did you mean `env.arms`", "env.reversal = 0  Steps after which"];
+    refused(&["Bandit-v0", "--set", "env.amrs=3"], &bandit);
+    refused(&["Bandit-v0", "--set", "env.arms=1"], &["`env.arms` (1)", "a whole number from 2 to 64", "try 4"]);
+    refused(&["Bandit-v0", "--vary", "env.arms=2,1"], &["`env.arms` (1)", "try 4"]);
+    refused(&["CartPole-v1", "--set", "env.gravity=3"], &["no parameter `env.gravity`", "it has none"]);
+    striatum("config Bandit-v0 --set env.steps=0", &[]).refused(&["`env.steps` (0)"]);
+    striatum("envs Bandit", &[]).refused(&["did you mean `Bandit-v0`"]);
     striatum("tarin CartPole-v1", &[]).refused(&["tarin", "train"]);
     striatum("config CartPole", &[]).refused(&["did you mean `CartPole-v1`"]);
 }
@@ -220,6 +227,13 @@ fn a_trace_by_hand_checks_what_it_is_given() {
     }
     refused("CartPole-v1", still, "[0, 1, 7]", &["action 2", "0..=1"]);
     refused("Pendulum-v1", "[0, 0]", "[[1, 2]]", &["action 0 has 2 numbers; give 1"]);
+    refused("Bandit-v0", "[7]", "[0]", &["step is 7; give a whole number from 0 to 1"]);
+    refused("CliffGamble-v0", "[0, 4]", "[0]", &["nobody stands in row 0, column 4"]);
+    let bandit = "trace Bandit-v0 --state [0] --actions [5] --set";
+    striatum(&format!("{bandit} env.arm=6"), &[]).refused(&["did you mean `env.arms`"]);
+    striatum(&format!("{bandit} ppo.clip=0.1"), &[]).refused(&["`--set ppo.clip=0.1`", "`env.NAME=VALUE`"]);
+    striatum(&format!("{bandit} env.arms"), &[]).refused(&["KEY=VALUE"]);
+    assert!(striatum(&format!("{bandit} env.arms=6"), &[]).ok().stdout.contains("\"terminated\":true"));
 }
 
 #[test]

@@ -104,6 +104,23 @@ fn ppo_with_state_dependent_exploration() {
 }
 
 #[test]
+fn several_value_heads() {
+    let horizons = "--set critic.horizons=5 --set critic.longest_horizon=50";
+    interrupted_is_uninterrupted("ppo, 5 horizons", &format!("CartPole-v1 {COMMON} {PPO} {horizons}"));
+    let shared = "--set network.shared_trunk=true";
+    interrupted_is_uninterrupted("a2c, 5 horizons", &format!("Pendulum-v1 {COMMON} {A2C} {horizons} {shared}"));
+}
+
+#[test]
+fn a_distributional_critic() {
+    let quantiles =
+        "--set ppo.value_clip=0 --set critic.kind=quantile --set critic.quantiles=9 --set critic.opponent=true";
+    interrupted_is_uninterrupted("ppo, 9 quantiles", &format!("CartPole-v1 {COMMON} {PPO} {quantiles}"));
+    let expectiles = "--set critic.kind=expectile --set critic.quantiles=6 --set a2c.gae_lambda=0.7";
+    interrupted_is_uninterrupted("a2c, 6 expectiles", &format!("Pendulum-v1 {COMMON} {A2C} {expectiles}"));
+}
+
+#[test]
 fn a2c_on_discrete_actions() {
     interrupted_is_uninterrupted("a2c, rmsprop", &format!("CartPole-v1 {COMMON} {A2C}"));
     interrupted_is_uninterrupted("a2c, adam", &format!("CartPole-v1 {COMMON} {A2C} --set a2c.optimizer=adam"));
@@ -113,6 +130,33 @@ fn a2c_on_discrete_actions() {
 fn a2c_on_continuous_actions() {
     interrupted_is_uninterrupted("a2c, Gaussian", &format!("Pendulum-v1 {COMMON} {A2C}"));
     interrupted_is_uninterrupted("a2c, gSDE", &format!("Pendulum-v1 {COMMON} {A2C} {GSDE}"));
+}
+
+/// Random dynamics, states that count, an evaluation of what never ends, and parameters that only the checkpoint knows.
+#[test]
+fn tasks_with_parameters() {
+    for (task, sets) in [
+        ("CliffGamble-v0", "--set env.gambles=2 --set env.stake=3"),
+        ("Bandit-v0", "--set env.arms=3 --set env.steps=30 --set env.reversal=7"),
+        ("Conditioning-v0", "--set env.delay=4 --set env.probability=0.5"),
+        ("Pendulum-continuing-v0", "--set env.offset=5 --set eval.continuing_steps=50"),
+    ] {
+        interrupted_is_uninterrupted(task, &format!("{task} {COMMON} {PPO} {sets}"));
+    }
+    interrupted_is_uninterrupted("a2c", &format!("Vigour-v0 {COMMON} {A2C} --set env.duration=20"));
+}
+
+#[test]
+fn agents_whose_tasks_differ() {
+    let folder = tempdir().expect("a folder");
+    let (parent, alone) = (folder.path().join("launch"), folder.path().join("alone"));
+    let task = |rest: &str| format!("Bandit-v0 {COMMON} {PPO} --total-steps 2000 {rest}");
+    train(&task("--vary env.arms=2,6 --vary env.best=0.5,0.9 --stop-after 700"), &parent).ok();
+    striatum("resume --quiet", &[&parent]).ok();
+    train(&task("--set env.arms=6 --set env.best=0.9"), &alone).ok();
+    let run = parent.join("arms=6,best=0.9,seed7");
+    assert_same("arms=6,best=0.9", &checkpoint(&alone), &checkpoint(&run));
+    striatum("eval --episodes 3", &[&run]).ok();
 }
 
 #[test]

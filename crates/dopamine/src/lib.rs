@@ -3,10 +3,21 @@
 //! An experiment is a function of [`Options`] and gives an [`Outcome`]: numbers beside the published ones, tables, and a [`Figure`] as
 //! data. Nothing here reads or writes files; the `striatum dopamine` command prints, draws and saves.
 
+mod bandit;
+mod conditioning;
 mod experiment;
 mod experiments;
 mod figure;
+mod number;
+mod parallel;
+mod simulate;
+mod stats;
+mod tabular;
 
+pub use bandit::Bandit;
+pub use conditioning::{Cue, Rates, SerialCompound, Trial};
 pub use experiment::{Check, Expected, Experiment, Options, Outcome, Table};
 pub use experiments::EXPERIMENTS;
 pub use figure::{Band, Figure, Heatmap, Panel, Plot, Series};
+pub use number::Number;
+pub use tabular::{Clock, Model, Opal, PolicyGradient, QLearner, State, Tone, Ucb, one_hot};

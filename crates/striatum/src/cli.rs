@@ -45,9 +45,9 @@ pub enum Command {
     /// Draw learning curves of one or more runs
     #[command(after_help = "Example:\n  striatum plot runs/CartPole-v1/* -o curves.svg")]
     Plot(PlotArgs),
-    /// List the built-in tasks
-    #[command(after_help = "Example:\n  striatum envs --json")]
-    Envs(ListArgs),
+    /// List the built-in tasks, or all that one of them may be asked for
+    #[command(after_help = "Examples:\n  striatum envs\n  striatum envs Bandit-v0")]
+    Envs(EnvsArgs),
     /// List the GPU adapters of this machine
     #[command(after_help = "Example:\n  striatum devices")]
     Devices(ListArgs),
@@ -304,7 +304,17 @@ pub struct PlotArgs {
     pub output: PathBuf,
 }
 
-/// `striatum envs` and `striatum devices`.
+/// `striatum envs`.
+#[derive(Debug, Args)]
+pub struct EnvsArgs {
+    /// A task, to see its spaces and its parameters, which `--set env.NAME=VALUE` changes
+    pub task: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `striatum devices`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Print JSON
@@ -330,6 +340,9 @@ pub struct TraceArgs {
     /// The actions, as a JSON array
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub actions: String,
+    /// One of the task's parameters, such as env.arms=6; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
 }
 
 /// `striatum bench`.

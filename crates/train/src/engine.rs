@@ -64,7 +64,7 @@ pub enum AnyTrainer {
     Gpu(Trainer<Gpu>),
 }
 
-/// Opens what the configurations ask for, one agent each, at step 0. Several agents need [`trains_together`]
+/// Opens what the configurations ask for, one agent each, at step 0. Several agents need the fused engine on a GPU, a built-in task
 /// and the same [`Config::shape`].
 ///
 /// # Errors

@@ -76,7 +76,8 @@ impl Evaluation {
 }
 
 /// Runs `episodes` episodes in `envs` with the current weights and normaliser. Every environment runs the same number of episodes
-/// (one more in the first few where it does not divide), so that short episodes do not count more than long ones.
+/// (one more in the first few where it does not divide), so that short episodes do not count more than long ones. Where a task goes on for
+/// ever, every `eval.continuing_steps` steps count as an episode.
 ///
 /// # Errors
 /// If an environment or the device fails.
@@ -156,6 +157,8 @@ pub(crate) fn play<B: Backend>(
     let (mut observations, mut final_observations) = (vec![0.0; count * width], vec![0.0; count * width]);
     let [mut rewards, mut terminated, mut truncated] = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
 
+    let most_steps = if envs.continuing() { config.eval.continuing_steps } else { u32::MAX };
+    let mut lengths = vec![0_u32; count];
     envs.reset(occasion.seed(seed), 0, &mut observations)?;
     let mut step = 0;
     while left.iter().any(|&left| left > 0) {
@@ -176,7 +179,11 @@ pub(crate) fn play<B: Backend>(
             },
         )?;
         step = step.wrapping_add(1);
-        for (env, left) in left.iter_mut().enumerate().filter(|(_, left)| **left > 0) {
+        for env in (0..count).filter(|&env| left[env] > 0) {
+            lengths[env] += 1;
+            // What goes on for ever is cut here: its next observation is the episode's last.
+            let cut = lengths[env] >= most_steps && terminated[env] + truncated[env] == 0.0;
+            let ends_with = if cut { &observations } else { &final_observations };
             let played = Played {
                 env,
                 outputs: &outputs[env * layout.width()..][..layout.width()],
@@ -184,11 +191,14 @@ pub(crate) fn play<B: Backend>(
                 taken: &taken[env * actions..][..actions],
                 reward: rewards[env],
                 terminated: terminated[env] > 0.0,
-                truncated: truncated[env] > 0.0,
-                final_observation: &final_observations[env * width..][..width],
+                truncated: truncated[env] > 0.0 || cut,
+                final_observation: &ends_with[env * width..][..width],
             };
             see(&played);
-            *left -= usize::from(played.terminated || played.truncated);
+            if played.terminated || played.truncated {
+                left[env] -= 1;
+                lengths[env] = 0;
+            }
         }
     }
     Ok(())

@@ -60,6 +60,13 @@ struct Rewards {
     host_scale: Vec<f32>,
 }
 
+/// The argument of the parameter that a task's shader reads, if it reads one.
+fn parameter(task: GpuTask, config: &Config) -> Result<f32, TrainError> {
+    let arguments = striatum_envs::check_params(task.name(), &config.env)?;
+    let argument = task.parameter().and_then(|name| arguments.get(name)?.as_f64());
+    Ok(argument.unwrap_or(0.0) as f32)
+}
+
 impl Resident {
     /// Environments in the states that the host's would start in, one batch a configuration, which differ in nothing that decides a
     /// shape.
@@ -77,7 +84,7 @@ impl Resident {
         let (envs, inputs) = (first.num_envs, spec.inputs);
         let rows = agents * first.num_steps() * envs;
         let mut resident = Self {
-            envs: ResidentEnvs::new(gpu, task, agents, envs),
+            envs: ResidentEnvs::new(gpu, task, agents, envs).with_parameter(parameter(task, first)?),
             spec: spec.clone(),
             seeds: configs.iter().map(|config| config.seed).collect(),
             tone: configs.iter().map(|config| config.dopamine.tone).collect(),

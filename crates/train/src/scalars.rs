@@ -31,6 +31,9 @@ pub(crate) fn scalars(iteration: &Iteration, episodes: &EpisodeStats, config: &C
             ("pathways/sum_mode", f64::from(loss.sum_mode)),
         ]);
     }
+    if config.critic.horizons > 0 {
+        scalars.push(("losses/auxiliary_value_loss", f64::from(loss.auxiliary_value_loss)));
+    }
     scalars.extend(episodes.mean_length().map(|mean| ("charts/episodic_length", mean)));
     scalars.retain(|(_, value)| value.is_finite());
     scalars

@@ -83,7 +83,7 @@ pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> R
         hidden: network.hidden.clone(),
         activation: network.activation,
         shared_trunk: network.shared_trunk,
-        head: HeadLayout { policy, dual: network.pathways == Pathways::Dual, value_heads: 1 },
+        head: HeadLayout { policy, dual: network.pathways == Pathways::Dual, value_heads: config.critic.heads() },
     })
 }
 

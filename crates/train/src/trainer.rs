@@ -10,7 +10,7 @@ use crate::source::Source;
 use std::time::Instant;
 use striatum_agent::{AgentUpdate, Algorithm, Learner, Rollout, UpdateMetrics, update_a2c, update_ppo};
 use striatum_envs::VecEnv;
-use striatum_kernels::{Backend, Cpu, ROLLOUT_STATS, RolloutShape, RolloutStatsArgs};
+use striatum_kernels::{Backend, Cpu, ROLLOUT_STATS, RolloutStatsArgs};
 
 /// What one iteration gave, for the sinks.
 #[derive(Clone, Debug)]
@@ -63,9 +63,10 @@ pub struct Trainer<B: Backend> {
     pub(crate) source: Box<dyn Source<B>>,
     pub(crate) sessions: Vec<Session>,
     rollout: Rollout<B>,
-    /// `[A, K]`.
+    /// `[A, G]`, for every head that advantages are of.
     gamma: Vec<f32>,
     lambda: Vec<f32>,
+    seeds: Vec<u64>,
     eval_envs: Box<dyn VecEnv>,
     /// Evaluates one agent at a time where the learner cannot.
     evaluator: Option<Learner<Cpu>>,
@@ -104,16 +105,17 @@ impl<B: Backend> Trainer<B> {
         evaluator: Option<Learner<Cpu>>,
         make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError>,
     ) -> Result<Self, TrainError> {
-        let (agents, heads, inputs) = (configs.len(), learner.spec().head.value_heads, learner.spec().inputs);
-        let (num_steps, num_envs) = (configs[0].num_steps(), configs[0].num_envs);
+        let (agents, inputs) = (configs.len(), learner.spec().inputs);
+        let Config { critic, num_envs, .. } = &configs[0];
+        let rollout =
+            Rollout::new(learner.backend(), learner.spec(), critic, agents, configs[0].num_steps(), *num_envs);
+        let heads = rollout.advantage_heads;
         let eval_envs = make_envs(configs[0].eval.episodes.min(EVAL_ENVS))?;
-        let every_head = |of: fn(&Config) -> f32| -> Vec<f32> {
-            configs.iter().flat_map(|config| std::iter::repeat_n(of(config), heads)).collect()
-        };
         Ok(Self {
-            rollout: Rollout::new(learner.backend(), learner.spec(), agents, num_steps, num_envs),
-            gamma: every_head(Config::gamma),
-            lambda: every_head(Config::gae_lambda),
+            rollout,
+            seeds: configs.iter().map(|config| config.seed).collect(),
+            gamma: configs.iter().flat_map(|config| config.critic.discounts(config.gamma())).collect(),
+            lambda: configs.iter().flat_map(|config| std::iter::repeat_n(config.gae_lambda(), heads)).collect(),
             stats: learner.backend().zeros(agents * ROLLOUT_STATS),
             host_stats: vec![0.0; agents * ROLLOUT_STATS],
             timing: Timing::default(),
@@ -148,7 +150,10 @@ impl<B: Backend> Trainer<B> {
         }
         self.source.collect(&mut self.learner, &mut self.sessions, &mut self.rollout)?;
         let collected = seconds();
-        self.rollout.estimate(self.learner.backend(), &self.gamma, &self.lambda);
+        let first_step = self.source.steps().wrapping_sub(self.rollout.steps as u32);
+        let (backend, gamma, lambda) = (self.learner.backend(), &self.gamma, &self.lambda);
+        self.rollout.draw_targets(backend, gamma, lambda, &self.seeds, first_step);
+        self.rollout.estimate(backend, gamma, lambda);
         let estimated = seconds();
         self.update()?;
         let updated = seconds();
@@ -184,11 +189,9 @@ impl<B: Backend> Trainer<B> {
     /// Fetches what is reported of the rollout.
     fn measure(&mut self) -> Result<(), TrainError> {
         let rollout = &self.rollout;
-        let shape =
-            RolloutShape { agents: rollout.agents, heads: rollout.heads, steps: rollout.steps, envs: rollout.envs };
         let backend = self.learner.backend();
         backend.rollout_stats(RolloutStatsArgs {
-            shape,
+            shape: rollout.shape(),
             deltas: &rollout.deltas,
             advantages: &rollout.advantages,
             returns: &rollout.returns,
@@ -235,7 +238,8 @@ impl<B: Backend> Trainer<B> {
 }
 
 fn part<'a, S>(settings: &'a S, session: &'a Session, remaining: f32) -> AgentUpdate<'a, S> {
-    AgentUpdate { settings, dopamine: &session.config.dopamine, remaining, seed: session.config.seed }
+    let Config { dopamine, critic, seed, .. } = &session.config;
+    AgentUpdate { settings, dopamine, critic, remaining, seed: *seed }
 }
 
 impl RolloutStats {

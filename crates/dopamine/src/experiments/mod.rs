@@ -1,6 +1,22 @@
-//! The experiments.
+//! The classical experiments.
+
+mod compound;
+mod extinction;
+mod opal;
+mod panels;
+mod schultz;
+mod second_order;
+mod shift;
 
 use crate::Experiment;
 
-/// All experiments, in the order in which they are told of.
-pub const EXPERIMENTS: &[Experiment] = &[];
+/// All experiments, in the order in which they are listed.
+pub const EXPERIMENTS: &[Experiment] = &[
+    schultz::SCHULTZ,
+    shift::SHIFT,
+    compound::BLOCKING,
+    compound::OVERSHADOWING,
+    extinction::EXTINCTION,
+    second_order::SECOND_ORDER,
+    opal::OPAL,
+];

@@ -21,7 +21,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         saved.set_tone(tone)?;
     }
     let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
-    let make_envs = builtin(&saved.config.task);
+    let make_envs = builtin(&saved.config);
     let (evaluation, info) =
         saved.evaluate(&make_envs, (args.device, args.engine), choice, args.seed, args.episodes as usize)?;
     if args.json {

@@ -1,7 +1,7 @@
 //! The loss in double precision, row by row, and its gradient by central differences.
 
 use super::batch::Stored;
-use striatum_kernels::{HeadLayout, LOSS_METRICS, LossParams, Objective, PATHWAY_SCALE};
+use striatum_kernels::{CriticKind, HeadLayout, LOSS_METRICS, LossParams, Objective, PATHWAY_SCALE};
 
 /// What the loss is launched with.
 pub const PARAMS: LossParams = LossParams {
@@ -9,6 +9,10 @@ pub const PARAMS: LossParams = LossParams {
     clip: 0.2,
     value_clip: 0.3,
     value_coef: 0.5,
+    auxiliary_coef: 0.3,
+    critic: CriticKind::Scalar as u32,
+    huber: 0.0,
+    opponent: 0,
     entropy_coef: 0.01,
     // Asymmetric pathways learn from the gradient of no function, which differences could not check.
     kappa: 0.0,
@@ -90,6 +94,8 @@ impl RowLoss<'_> {
             square(&n),
             both,
             moved,
+            // There is one value head.
+            0.0,
         ];
         (loss, metrics)
     }
