@@ -106,7 +106,9 @@ fn td_errors_are_those_of_training() {
 #[test]
 fn episodes_are_those_of_an_evaluation_for_every_distribution() {
     let short = ["total_steps=1024", "num_envs=4", "ppo.num_steps=32", "eval.episodes=2", "device=cpu"];
-    let cases: [(&str, &[&str]); 5] = [
+    let cases: [(&str, &[&str]); 7] = [
+        ("CartPole-v1", &["critic.kind=quantile", "critic.quantiles=5"]),
+        ("CartPole-v1", &["critic.horizons=3", "network.pathways=dual"]),
         ("CartPole-v1", &["network.pathways=dual", "dopamine.tone=-0.5", "normalize.observations=true"]),
         ("CartPole-v1", &["network.pathways=single"]),
         ("Pendulum-v1", &["normalize.rewards=true", "network.state_dependent_exploration=false"]),

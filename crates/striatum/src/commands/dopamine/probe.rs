@@ -19,11 +19,14 @@ pub fn run(args: &ProbeArgs) -> Result<()> {
         saved.set_tone(tone)?;
     }
     files::make_folder(&args.out)?;
-    let probe = Probe::of(&saved, &builtin(&saved.config.task), args.seed, args.episodes as usize)?;
+    let probe = Probe::of(&saved, &builtin(&saved.config), args.seed, args.episodes as usize)?;
     let written = files::write(&args.out, NAME, &probe.figure(), &[probe.table()])?;
     say(surprises(&probe.steps))?;
     if let Some(scale) = probe.reward_scale {
         note(format_args!("values and TD errors are of rewards times {scale}, as in training"));
+    }
+    if let Some(average) = probe.average_reward {
+        note(format_args!("values and TD errors are of rewards less their average of {average}, as in training"));
     }
     let names: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
     note(format_args!("wrote {}", names.join(", ")));
