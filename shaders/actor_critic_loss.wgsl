@@ -40,7 +40,7 @@ struct Params {
     entropy_coef: f32,
     kappa: f32,
     sum_decay: f32,
-    padding: f32,
+    logit_decay: f32,
     auxiliary_coef: f32,
     critic: u32,
     huber: f32,
@@ -93,6 +93,8 @@ struct Row {
     inverse_count: f32,
     /// dL / d log pi and dL / dH.
     pull: vec2<f32>,
+    /// Inverse temperature of a categorical policy.
+    beta: f32,
 }
 
 struct Density {
@@ -162,13 +164,15 @@ fn categorical(row: Row) -> Density {
 }
 
 fn categorical_gradient(row: Row) {
+    let decay = params[row.agent].logit_decay * row.inverse_count;
     var first = 0u;
     for (var choice = 0u; choice < shape.action_width; choice++) {
         let n = nvec[choice];
         let s = softmax(row, first, n);
         let taken = option(actions[row.stored * shape.action_width + choice], n);
         for (var k = 0u; k < n; k++) {
-            let log_p = net(row, first + k) - s.maximum - s.log_sum;
+            let l = net(row, first + k);
+            let log_p = l - s.maximum - s.log_sum;
             let p = exp(log_p);
             // d log pi(a) / dl_k = 1[k = a] - p_k
             let j = row.pull.x * (select(0.0, 1.0, k == taken) - p);
@@ -176,6 +180,10 @@ fn categorical_gradient(row: Row) {
             var j_h = -row.pull.y * p;
             if p > 0.0 {
                 j_h *= log_p + s.entropy;
+            }
+            if decay != 0.0 {
+                // d/dl of 1/2 lambda_l mean |l / beta|^2
+                j_h += decay * (l / row.beta) / row.beta;
             }
             route(row, first + k, j, j_h);
         }
@@ -234,7 +242,7 @@ fn gaussian_gradient(row: Row) {
     }
 }
 
-/// Writes the gradient of column k of both pathways, from the policy's gradient J and the entropy's J_H.
+/// Writes the gradient of column k of both pathways, from the policy's gradient J and that of entropy and decay, J_H.
 fn route(row: Row, k: u32, j: f32, j_h: f32) {
     let g_at = row.at + k;
     let n_at = g_at + shape.logits;
@@ -372,6 +380,7 @@ fn take(start: Row, local: u32) {
 
     // l = c beta [(1 + rho) g - (1 - rho) n], or beta g
     let beta = select(inverse_temperature[row.stored], 1.0, shape.continuous != 0u);
+    row.beta = beta;
     row.gains = vec2<f32>(beta, 0.0);
     if shape.dual != 0u {
         let rho = tone[row.stored];

@@ -159,6 +159,16 @@ fn numbers_that_make_no_run() {
         ),
         ("--set dopamine.kappa=0.5", &["`dopamine.kappa` (0.5)", "`network.pathways` to \"dual\""]),
         ("--set dopamine.kappa=0.5 --set network.pathways=dual", &["`dopamine.sum_decay`", "above 0", "try 0.01"]),
+        ("--set dopamine.tonic_gain=1 --set dopamine.tonic_slow=0.2", &["`dopamine.tonic_slow` (0.2)", "try 0.01"]),
+        (
+            "--set dopamine.reward_centering=td",
+            &[
+                "`dopamine.reward_centering`",
+                "episodes of task `CartPole-v1` end",
+                "`dopamine.force_centering` to true",
+            ],
+        ),
+        ("--seeds 2 --set dopamine.reward_centering=mean", &["`dopamine.reward_centering`", "set it to \"none\""]),
         ("--set network.squash=true", &["`network.squash`", "discrete", "set it to false"]),
         (
             "--set network.state_dependent_exploration=true",
@@ -167,6 +177,14 @@ fn numbers_that_make_no_run() {
     ] {
         let args: Vec<&str> = std::iter::once("CartPole-v1").chain(args.split_whitespace()).collect();
         refused(&args, parts);
+    }
+}
+
+#[test]
+fn what_is_for_choices_needs_some() {
+    for key in ["dopamine.logit_decay", "dopamine.tonic_gain"] {
+        let set = format!("{key}=0.1");
+        refused(&["Pendulum-v1", "--set", &set], &[&format!("`{key}` is for discrete actions"), "set it to 0"]);
     }
 }
 

@@ -1,8 +1,8 @@
 //! One agent: resumed bit for bit, learning with the policy that acted, and near the CPU's.
 
 use crate::{
-    A2C, DUAL, GAUSSIAN, HORIZONS, PPO, QUANTILES, SQUASHED, STATE_DEPENDENT, Test, assert_same, config, cpu, distance,
-    gpu,
+    A2C, DUAL, GAUSSIAN, HORIZONS, PPO, QUANTILES, SQUASHED, STATE_DEPENDENT, TONIC, Test, assert_same, config, cpu,
+    distance, gpu,
 };
 use std::slice::from_ref;
 use striatum::kernels::Backend;
@@ -32,6 +32,8 @@ fn ppo_resumed() {
     resumed("CartPole-v1", &[PPO, DUAL]);
     resumed("Pendulum-v1", &[PPO, HORIZONS]);
     resumed("CartPole-v1", &[PPO, DUAL, QUANTILES, &["critic.opponent=true"]]);
+    let end = resumed("CartPole-v1", &[PPO, DUAL, TONIC]);
+    assert!(end.numbers["tonic.fast"] != end.numbers["tonic.slow"] && end.numbers["tonic.average_reward"] != 0.0);
     let end = resumed("Pendulum-v1", &[PPO, STATE_DEPENDENT, TARGET_KL]);
     assert!(end.counters["optimizer_steps"] < 5 * 8, "the KL limit stops nothing: {:?}", end.counters);
 }
@@ -67,6 +69,7 @@ fn first_ratio() {
     let squashed_noise: &[&str] = &["network.squash=true", "network.state_dependent_exploration=true"];
     for (task, sets) in [
         ("CartPole-v1", [PPO, &[], warm]),
+        ("CartPole-v1", [PPO, DUAL, TONIC]),
         ("Acrobot-v1", [PPO, DUAL, shared]),
         ("Pendulum-v1", [PPO, GAUSSIAN, &[]]),
         ("Pendulum-v1", [PPO, SQUASHED, DUAL]),
@@ -95,6 +98,8 @@ fn near_the_cpu() {
     let linear: &[&str] = &["network.hidden=[]", "num_envs=3", "a2c.normalize_advantages=true"];
     for (task, sets) in [
         ("CartPole-v1", [PPO, DUAL]),
+        ("CartPole-v1", [PPO, TONIC]),
+        ("Acrobot-v1", [A2C, TONIC]),
         ("MountainCar-v0", [PPO, plain]),
         ("Pendulum-v1", [PPO, SQUASHED]),
         ("Pendulum-v1", [PPO, HORIZONS]),

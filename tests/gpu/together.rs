@@ -20,6 +20,9 @@ fn ppo() {
         "ppo.clip=0.1",
         "ppo.gamma=0.9",
         "dopamine.kappa=0.6",
+        "dopamine.reward_centering=td",
+        "dopamine.force_centering=true",
+        "dopamine.logit_decay=0.05",
     ];
     let second: &[&str] = &[
         "seed=4",
@@ -27,6 +30,7 @@ fn ppo() {
         "ppo.target_kl=0.0002",
         "ppo.value_clip=0",
         "dopamine.tone=-0.3",
+        "dopamine.tonic_gain=2",
         "critic.longest_horizon=20",
     ];
     let third: &[&str] = &[
@@ -40,6 +44,12 @@ fn ppo() {
         "dopamine.kappa=0.2",
         "dopamine.sum_decay=0.1",
         "dopamine.inverse_temperature=2",
+        "dopamine.reward_centering=mean",
+        "dopamine.centering_rate=0.3",
+        "dopamine.force_centering=true",
+        "dopamine.tonic_gain=0.5",
+        "dopamine.tonic_fast=0.3",
+        "dopamine.tonic_slow=0.2",
     ];
     let ends = together("CartPole-v1", &[PPO, dual], &[first, second, third]);
     let steps = ends.each_ref().map(|end| end.counters["optimizer_steps"]);

@@ -39,7 +39,7 @@ fn step_settings(agent: &AgentUpdate<'_, A2cSettings>) -> StepSettings {
             entropy_coef: settings.entropy_coef,
             kappa: dopamine.kappa,
             sum_decay: dopamine.sum_decay,
-            padding: 0.0,
+            logit_decay: dopamine.logit_decay,
         },
         optimizer: OptimizerParams {
             kind,

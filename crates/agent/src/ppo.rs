@@ -57,7 +57,7 @@ fn step_settings(agent: &AgentUpdate<'_, PpoSettings>) -> StepSettings {
             entropy_coef: settings.entropy_coef,
             kappa: dopamine.kappa,
             sum_decay: dopamine.sum_decay,
-            padding: 0.0,
+            logit_decay: dopamine.logit_decay,
         },
         optimizer: OptimizerParams {
             kind: 0,

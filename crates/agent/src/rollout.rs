@@ -188,16 +188,16 @@ impl<B: Backend> Rollout<B> {
         });
     }
 
-    /// TD errors, advantages and returns from rewards and values; `gamma` and `lambda` are `[A, G]`.
-    pub fn estimate(&mut self, backend: &B, gamma: &[f32], lambda: &[f32]) {
-        let shape = self.shape();
+    /// TD errors of rewards less their average, `[A]`; `gamma` is `[A, G]`.
+    pub fn td_errors(&mut self, backend: &B, gamma: &[f32], average_reward: &[f32]) {
         let (values, final_values) = match &self.distribution {
             None => (&self.values, &self.final_values),
             Some(distribution) => (&distribution.values, &distribution.final_values),
         };
         backend.td_error(TdErrorArgs {
-            shape,
+            shape: self.shape(),
             gamma,
+            average_reward,
             rewards: &self.rewards,
             terminated: &self.terminated,
             truncated: &self.truncated,
@@ -205,8 +205,14 @@ impl<B: Backend> Rollout<B> {
             final_values,
             deltas: &mut self.deltas,
         });
+    }
+
+    /// TD errors, advantages and returns; `lambda` is `[A, G]`, and the rest as [`td_errors`](Self::td_errors) takes it.
+    pub fn estimate(&mut self, backend: &B, gamma: &[f32], lambda: &[f32], average_reward: &[f32]) {
+        self.td_errors(backend, gamma, average_reward);
+        let values = self.distribution.as_ref().map_or(&self.values, |distribution| &distribution.values);
         backend.gae(GaeArgs {
-            shape,
+            shape: self.shape(),
             gamma,
             lambda,
             deltas: &self.deltas,

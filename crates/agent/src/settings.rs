@@ -264,7 +264,21 @@ impl CriticSettings {
     }
 }
 
-/// Section `dopamine`: the opponent pathways' numbers; only `inverse_temperature` matters with a single pathway.
+/// How rewards are centred (Naik et al. 2024).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RewardCentering {
+    /// Not at all.
+    #[default]
+    None,
+    /// The average reward is learned from TD errors.
+    Td,
+    /// It is a moving average of rewards.
+    Mean,
+}
+
+/// Section `dopamine`: the opponent pathways' numbers (with a single pathway `tone`, `kappa` and `sum_decay` have no meaning), and the
+/// tonic signals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DopamineSettings {
@@ -276,11 +290,37 @@ pub struct DopamineSettings {
     pub kappa: f32,
     /// Weight of the sum mode's decay; must be positive when `kappa` is.
     pub sum_decay: f32,
+    /// Whether the average reward is subtracted from every reward, and how it is learned; for continuing tasks.
+    pub reward_centering: RewardCentering,
+    /// Step size of the average reward, one step a rollout.
+    pub centering_rate: f32,
+    /// Whether rewards may be centred in tasks whose episodes end.
+    pub force_centering: bool,
+    /// How strongly the inverse temperature of a categorical policy follows the rise and fall of rewards; 0 is off.
+    pub tonic_gain: f32,
+    /// Step size of the fast average of rollouts' mean rewards.
+    pub tonic_fast: f32,
+    /// Step size of the slow one; must be below `tonic_fast` where `tonic_gain` is on.
+    pub tonic_slow: f32,
+    /// Weight of the decay `1/2 mean |l / beta|^2` of a categorical policy's logits.
+    pub logit_decay: f32,
 }
 
 impl Default for DopamineSettings {
     fn default() -> Self {
-        Self { tone: 0.0, inverse_temperature: 1.0, kappa: 0.0, sum_decay: 0.0 }
+        Self {
+            tone: 0.0,
+            inverse_temperature: 1.0,
+            kappa: 0.0,
+            sum_decay: 0.0,
+            reward_centering: RewardCentering::None,
+            centering_rate: 0.1,
+            force_centering: false,
+            tonic_gain: 0.0,
+            tonic_fast: 0.1,
+            tonic_slow: 0.01,
+            logit_decay: 0.0,
+        }
     }
 }
 

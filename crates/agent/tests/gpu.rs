@@ -56,7 +56,15 @@ mod compare {
     const ROWS: usize = STEPS * ENVS;
 
     pub fn choices() -> Result<(), Failed> {
-        let dopamine = DopamineSettings { kappa: 0.5, sum_decay: 0.01, tone: 0.2, inverse_temperature: 1.5 };
+        let (kappa, sum_decay, logit_decay) = (0.5, 0.01, 0.02);
+        let dopamine = DopamineSettings {
+            kappa,
+            sum_decay,
+            logit_decay,
+            tone: 0.2,
+            inverse_temperature: 1.5,
+            ..Default::default()
+        };
         compare(&spec(policies()[1].clone(), true, &[16, 8], false, Activation::Tanh), Some(ppo()), &dopamine)
     }
 
@@ -166,7 +174,7 @@ mod compare {
         let (last, finals) = (normals(41, ENVS * inputs, 1.0), normals(42, 2 * inputs, 1.0));
         learner.bootstrap(&mut rollout, &last, &finals, &[21, 40])?;
         let gamma: Vec<f32> = (0..head.value_heads).map(|k| 0.97 - 0.1 * k as f32).collect();
-        rollout.estimate(learner.backend(), &gamma, &vec![0.9; head.value_heads]);
+        rollout.estimate(learner.backend(), &gamma, &vec![0.9; head.value_heads], &[0.2]);
         Ok(rollout)
     }
 }

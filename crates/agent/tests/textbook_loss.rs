@@ -16,6 +16,7 @@ const CLIP: f32 = 0.2;
 const VALUE_COEF: f32 = 0.7;
 const AUXILIARY_COEF: f32 = 0.4;
 const ENTROPY_COEF: f32 = 0.03;
+const LOGIT_DECAY: f32 = 0.04;
 
 /// A minibatch whose old policy is not the present one.
 struct Batch {
@@ -86,6 +87,7 @@ impl Batch {
                 critic: self.critic as u32,
                 huber: self.huber,
                 entropy_coef: ENTROPY_COEF,
+                logit_decay: LOGIT_DECAY,
                 ..loss_params()
             }],
             batch: rows.minibatch(),
@@ -131,7 +133,10 @@ impl Batch {
                 [outputs.clone().slice([0..ROWS, at..at + 1]), tensor(&self.returns[k * ROWS..][..ROWS])]
             })
             .collect();
-        let loss = policy_loss + self.value_loss(&heads) - entropy.mean() * ENTROPY_COEF;
+        let mut loss = policy_loss + self.value_loss(&heads) - entropy.mean() * ENTROPY_COEF;
+        if !self.layout.policy.is_continuous() {
+            loss = loss + self.net(&outputs).powf_scalar(2.0).sum_dim(1).mean() * (0.5 * LOGIT_DECAY);
+        }
         let gradients = loss.backward();
         let read = |gradient: Option<Tensor<2>>, len: usize| {
             gradient.map_or_else(|| vec![0.0; len], |g| g.into_data().try_to_vec::<f32>().unwrap())
@@ -169,15 +174,20 @@ impl Batch {
         sum * (VALUE_COEF / (count * count))
     }
 
-    /// Log density of the actions and entropy, `[R, 1]` each.
-    fn density(&self, device: &Device, outputs: Tensor<2>, log_std: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    /// Logits at inverse temperature 1, or means.
+    fn net(&self, outputs: &Tensor<2>) -> Tensor<2> {
         let logits = self.layout.policy.logits();
         let columns = |at: usize| outputs.clone().slice([0..ROWS, at..at + logits]);
-        let mut net = columns(0);
-        if self.layout.dual {
-            let direct = net * (1.0 + self.tone);
-            net = (direct - columns(self.layout.indirect_at()) * (1.0 - self.tone)) * PATHWAY_SCALE;
+        if !self.layout.dual {
+            return columns(0);
         }
+        let direct = columns(0) * (1.0 + self.tone);
+        (direct - columns(self.layout.indirect_at()) * (1.0 - self.tone)) * PATHWAY_SCALE
+    }
+
+    /// Log density of the actions and entropy, `[R, 1]` each.
+    fn density(&self, device: &Device, outputs: Tensor<2>, log_std: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let net = self.net(&outputs);
         let width = self.layout.policy.action_width();
         let actions = Tensor::<2>::from_data(TensorData::new(self.actions.clone(), [ROWS, width]), device);
         match &self.layout.policy {

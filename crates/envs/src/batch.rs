@@ -79,7 +79,7 @@ impl<E: Env> Batch<E> {
             action_width: action_space.width(),
             time_limit: env.time_limit(),
         };
-        let (continuing, solved_at) = (env.continuing(), env.solved_at());
+        let (continuing, solved_at) = (env.continuing() && rule.time_limit.is_none(), env.solved_at());
         let split = Split::Timing { steps: 0, shortest: Duration::MAX };
         let mut batch =
             Self { slots, rule, observation_space, action_space, continuing, solved_at, builtin: None, split };

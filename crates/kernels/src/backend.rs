@@ -26,6 +26,8 @@ pub struct TdErrorArgs<'a, B> {
     pub shape: RolloutShape,
     /// Discount, `[A, K]`.
     pub gamma: &'a [f32],
+    /// What is subtracted from every reward, `[A]`: 0, or the average reward of reward centering (Naik et al. 2024).
+    pub average_reward: &'a [f32],
     /// `[A, T, N]`.
     pub rewards: &'a B,
     /// `[A, T, N]`.
@@ -91,8 +93,8 @@ pub struct LossParams {
     pub kappa: f32,
     /// Weight of the sum mode's decay `1/2 mean |g + n|^2`.
     pub sum_decay: f32,
-    /// Keeps the size a multiple of 16 bytes.
-    pub padding: f32,
+    /// Weight of the decay of a categorical policy's logits at inverse temperature 1, `1/2 mean |l / beta|^2`.
+    pub logit_decay: f32,
     /// Weight of the value loss of the auxiliary heads, which is a mean over them.
     pub auxiliary_coef: f32,
     /// A [`CriticKind`](crate::CriticKind). A distribution's loss is a mean over heads i and targets j, `|tau_i - 1[u < 0]| rho(u)` with
@@ -413,7 +415,8 @@ pub trait Backend {
     /// As [`download`](Self::download).
     fn read(&self, buffer: &Self::Buffer, at: usize, out: &mut [f32]) -> Result<(), KernelError>;
 
-    /// `delta_t = r_t + gamma (1 - terminated_t) V(s'_t) - V(s_t)`, where `s'_t` is the final observation of a truncated episode.
+    /// `delta_t = r_t - rbar + gamma (1 - terminated_t) V(s'_t) - V(s_t)`, where `s'_t` is the final observation of a truncated
+    /// episode.
     fn td_error(&self, args: TdErrorArgs<'_, Self::Buffer>);
 
     /// Generalised advantage estimation (Schulman et al. 2016): `A_t = delta_t + gamma lambda (1 - terminated_t) (1 - truncated_t) A_{t+1}`.

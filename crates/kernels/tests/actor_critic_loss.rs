@@ -68,6 +68,41 @@ fn the_policy_gradient_worked_by_hand() {
 }
 
 #[test]
+fn the_decay_of_logits_worked_by_hand() {
+    // No advantage. The preferences are (ln 3, 0), whatever the temperature: 1/2 * 0.1 * |g|^2 has the gradient 0.1 * (ln 3, 0).
+    let mut case = by_hand(Objective::Clipped, 0.75_f32.ln(), 0.0);
+    case.params[0].logit_decay = 0.1;
+    for beta in [1.0, 2.0, 0.25] {
+        case.inverse_temperature[0] = beta;
+        let outcome = case.run(&Cpu::new());
+        near("d_outputs", &outcome.d_outputs, &[0.1 * 3.0_f32.ln(), 0.0, -1.5], 1e-6).unwrap();
+    }
+    // Two pathways, tone 0.5: z = c [1.5 (ln 3, 0) - 0.5 (1, 2)], dg = 1.5 c 0.1 z, dn = -0.5 c 0.1 z, with c^2 = 1/2. It is not a
+    // matter of gains and losses: kappa changes nothing.
+    case.layout.dual = true;
+    case.outputs = vec![3.0_f32.ln(), 0.0, 1.0, 2.0, 2.0];
+    case.tone[0] = 0.5;
+    for kappa in [0.0, 0.8] {
+        case.params[0].kappa = kappa;
+        let outcome = case.run(&Cpu::new());
+        let z = [1.5 * 3.0_f32.ln() - 0.5, -1.0];
+        let expected = [0.075 * z[0], 0.075 * z[1], -0.025 * z[0], -0.025 * z[1], -1.5];
+        near("d_outputs", &outcome.d_outputs, &expected, 1e-6).unwrap();
+        near("d_trunk", &outcome.d_trunk, &expected, 1e-6).unwrap();
+    }
+}
+
+#[test]
+fn means_of_a_continuous_policy_do_not_decay() {
+    for policy in policies().into_iter().filter(Policy::is_continuous) {
+        let mut case = Case::random(layout(policy, true, 1), 1, 20, params(Objective::Clipped), 4);
+        let without = case.run(&Cpu::new());
+        case.params[0].logit_decay = 0.5;
+        assert_eq!(numbers(case.run(&Cpu::new())), numbers(without));
+    }
+}
+
+#[test]
 fn the_clipped_value_worked_by_hand() {
     // V = 2, V_old = 1, R = 5, clip 0.4: 1/2 (1 + 0.4 - 5)^2 = 6.48 exceeds 1/2 (2 - 5)^2 = 4.5 and does not depend on V.
     let mut case = by_hand(Objective::Clipped, 0.75_f32.ln(), 0.0);

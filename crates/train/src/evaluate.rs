@@ -179,7 +179,10 @@ pub(crate) fn play<B: Backend>(
             },
         )?;
         step = step.wrapping_add(1);
-        for (env, left) in left.iter_mut().enumerate().filter(|(_, left)| **left > 0) {
+        for env in 0..count {
+            if left[env] == 0 {
+                continue;
+            }
             lengths[env] += 1;
             // What goes on for ever is cut here: its next observation is the episode's last.
             let cut = lengths[env] >= most_steps && terminated[env] + truncated[env] == 0.0;
@@ -196,7 +199,7 @@ pub(crate) fn play<B: Backend>(
             };
             see(&played);
             if played.terminated || played.truncated {
-                *left -= 1;
+                left[env] -= 1;
                 lengths[env] = 0;
             }
         }

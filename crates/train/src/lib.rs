@@ -29,6 +29,7 @@ pub mod source;
 pub mod spec;
 mod state;
 pub mod statistics;
+mod tonic;
 pub mod trainer;
 
 pub use error::TrainError;

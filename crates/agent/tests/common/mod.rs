@@ -60,7 +60,7 @@ pub fn loss_params() -> LossParams {
         entropy_coef: 0.01,
         kappa: 0.0,
         sum_decay: 0.0,
-        padding: 0.0,
+        logit_decay: 0.0,
     }
 }
 

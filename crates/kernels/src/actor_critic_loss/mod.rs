@@ -183,7 +183,7 @@ struct Loss<D> {
     net: Vec<f32>,
     /// J, the gradient of the policy's loss with respect to the net logits.
     policy: Vec<f32>,
-    /// J_H, that of the entropy's term.
+    /// J_H, that of the entropy's term and of the logits' decay.
     entropy: Vec<f32>,
     /// A distribution's targets.
     targets: Vec<f32>,
@@ -283,6 +283,7 @@ impl<D: Density> Loss<D> {
         let pull =
             Pull { log_prob: term.slope * self.inverse_count, entropy: -self.params.entropy_coef * self.inverse_count };
         self.density.gradient(features, row.action, pull, &mut self.policy, &mut self.entropy);
+        self.decay_logits(row.inverse_temperature);
         let weights = self.weights(row.opponents.unwrap_or([advantage; 2]));
         self.route(row.output, gains, weights, d_output);
         let [value_loss, auxiliary_value_loss] = self.values(row, d_output);
@@ -309,6 +310,18 @@ impl<D: Density> Loss<D> {
             *sum += f64::from(metric);
         }
         self.pathway_metrics(row.output);
+    }
+
+    /// Adds the gradient of the logits' decay to the entropy's, which kappa does not weigh either.
+    fn decay_logits(&mut self, beta: f32) {
+        if self.params.logit_decay == 0.0 || self.columns.continuous {
+            return;
+        }
+        let decay = self.params.logit_decay * self.inverse_count;
+        for (j_h, l) in self.entropy.iter_mut().zip(&self.net) {
+            // d/dl of 1/2 lambda_l mean |l / beta|^2
+            *j_h += decay * (l / beta) / beta;
+        }
     }
 
     /// What the policy's gradient is multiplied by on its way into g and n, which learn more from gains and from losses (kappa), each by

@@ -93,7 +93,7 @@ fn params(objective: Objective, agent: usize) -> LossParams {
         entropy_coef: 0.01 * x,
         kappa: if agent.is_multiple_of(2) { 0.6 } else { 0.0 },
         sum_decay: 0.005 * (1.0 + x),
-        padding: 0.0,
+        logit_decay: 0.02 * x,
     }
 }
 

@@ -145,6 +145,12 @@ pub enum ConfigError {
         /// The value of `critic.horizons`.
         horizons: usize,
     },
+    /// Rewards less their average for a distribution, whose targets are drawn from rewards as they are.
+    #[error(
+        "`dopamine.reward_centering` goes with `critic.kind` \"scalar\" only; set `dopamine.reward_centering` to \"none\" or \
+         `critic.kind` to \"scalar\""
+    )]
+    CentredDistribution,
     /// A clipped value loss for a distribution.
     #[error(
         "`ppo.value_clip` ({clip}) goes with `critic.kind` \"scalar\" only; set `ppo.value_clip` to 0 or \
@@ -165,5 +171,18 @@ pub enum ConfigError {
     SumDecay {
         /// The value of `dopamine.kappa`.
         kappa: f32,
+    },
+    /// A slow average that is not slower than the fast one.
+    #[error(
+        "`dopamine.tonic_slow` ({slow}) must be below `dopamine.tonic_fast` ({fast}) when `dopamine.tonic_gain` ({gain}) is above 0; \
+         try 0.01 and 0.1"
+    )]
+    TonicRates {
+        /// The value of `dopamine.tonic_gain`.
+        gain: f32,
+        /// The value of `dopamine.tonic_fast`.
+        fast: f32,
+        /// The value of `dopamine.tonic_slow`.
+        slow: f32,
     },
 }

@@ -131,6 +131,7 @@ const NOT_NEGATIVE: Kind = Kind::Real { min: Included(0.0), max: Unbounded };
 const FRACTION: Kind = Kind::Real { min: Included(0.0), max: Included(1.0) };
 const SIGNED_FRACTION: Kind = Kind::Real { min: Included(-1.0), max: Included(1.0) };
 const HORIZON: Kind = Kind::Real { min: Included(1.0), max: Unbounded };
+const RATE: Kind = Kind::Real { min: Excluded(0.0), max: Included(1.0) };
 const DECAY: Kind = Kind::Real { min: Included(0.0), max: Excluded(1.0) };
 
 const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
@@ -280,6 +281,33 @@ pub const KEYS: &[Key] = &[
         "How much more the direct pathway learns from gains and the indirect one from losses; dual pathways only.",
     ),
     key("dopamine.sum_decay", NOT_NEGATIVE, "Weight of the decay of the pathways' sum; must be above 0 when kappa is."),
+    key(
+        "dopamine.reward_centering",
+        Kind::OneOf(&["none", "td", "mean"]),
+        "Whether the average reward is subtracted from rewards, learned from TD errors or as a moving average; continuing tasks only.",
+    ),
+    key("dopamine.centering_rate", RATE, "Step size of the average reward, which takes one step a rollout."),
+    key(
+        "dopamine.force_centering",
+        Kind::Flag,
+        "Whether rewards may be centred in tasks whose episodes end, where that changes what is best.",
+    ),
+    key(
+        "dopamine.tonic_gain",
+        NOT_NEGATIVE,
+        "How strongly rising rewards sharpen a categorical policy and falling ones make it explore; 0 is off.",
+    ),
+    key(
+        "dopamine.tonic_fast",
+        RATE,
+        "Step size of the fast average of rollouts' mean rewards that tonic_gain compares.",
+    ),
+    key("dopamine.tonic_slow", RATE, "Step size of the slow average; must be below tonic_fast when tonic_gain is on."),
+    key(
+        "dopamine.logit_decay",
+        NOT_NEGATIVE,
+        "Weight of the decay 1/2 mean |l|^2 of a categorical policy's logits at inverse temperature 1.",
+    ),
     key(
         "normalize.observations",
         Kind::Flag,

@@ -2,7 +2,9 @@
 
 use super::keys::KEYS;
 use super::{Config, ConfigError, write};
-use striatum_agent::{A2cSettings, Algorithm, CriticSettings, Pathways, PpoSettings};
+use striatum_agent::{
+    A2cSettings, Algorithm, CriticSettings, DopamineSettings, Pathways, PpoSettings, RewardCentering,
+};
 use striatum_envs::{EnvError, Params};
 
 /// The most samples of a rollout: up to here an `f32` counts them exactly, and with 256 features an element's index
@@ -20,7 +22,8 @@ impl Config {
         self.check_env()?;
         self.check_rollout()?;
         self.check_pathways()?;
-        self.check_critic()
+        self.check_critic()?;
+        self.check_tonic()
     }
 
     /// This configuration with an argument for each of the task's parameters, if it is valid.
@@ -144,6 +147,9 @@ impl Config {
         if is_distribution && horizons > 0 {
             return Err(ConfigError::HorizonsOfDistribution { horizons });
         }
+        if is_distribution && self.dopamine.reward_centering != RewardCentering::None {
+            return Err(ConfigError::CentredDistribution);
+        }
         let clip = self.ppo.value_clip;
         if is_distribution && self.algo == Algorithm::Ppo && clip > 0.0 {
             return Err(ConfigError::ValueClip { clip });
@@ -157,6 +163,14 @@ impl Config {
             Some((_, needs)) => Err(ConfigError::Opponent { needs }),
             None => Ok(()),
         }
+    }
+
+    fn check_tonic(&self) -> Result<(), ConfigError> {
+        let &DopamineSettings { tonic_gain: gain, tonic_fast: fast, tonic_slow: slow, .. } = &self.dopamine;
+        if gain > 0.0 && fast <= slow {
+            return Err(ConfigError::TonicRates { gain, fast, slow });
+        }
+        Ok(())
     }
 }
 

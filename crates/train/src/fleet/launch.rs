@@ -9,7 +9,7 @@ use crate::error::TrainError;
 use crate::folder::RunFolder;
 use crate::run::{Changes, RunOptions, Seat, Summary, conduct};
 use crate::sinks::Sink;
-use crate::spec::network_spec;
+use crate::spec::training_spec;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,7 +78,7 @@ impl Way {
         // Agents may differ in their task's parameters, but no way depends on these.
         let probe = make_envs(&first.config, 1)?;
         for Agent { config, .. } in agents {
-            let spec = network_spec(config, probe.observation_space(), probe.action_space())?;
+            let spec = training_spec(config, &*probe)?;
             side_by_side &= engine::may_share_out(config, &spec)?;
             together &= engine::trains_together(config, &spec, probe.builtin())?;
         }

@@ -176,6 +176,12 @@ fn ranges_are_what_the_formulas_need() {
         "dopamine.tone=1.1",
         "dopamine.kappa=-0.5",
         "dopamine.inverse_temperature=0",
+        "dopamine.centering_rate=0",
+        "dopamine.centering_rate=1.5",
+        "dopamine.tonic_gain=-1",
+        "dopamine.tonic_fast=0",
+        "dopamine.tonic_slow=1.01",
+        "dopamine.logit_decay=-0.1",
         "normalize.observation_clip=0",
         "normalize.reward_clip=-1",
     ] {
@@ -248,7 +254,7 @@ fn horizons_are_in_order() {
 }
 
 #[test]
-fn a_distribution_has_no_horizons_and_no_value_clip() {
+fn a_distribution_has_no_horizons_no_value_clip_and_no_centring() {
     for kind in ["quantile", "expectile"] {
         let kind = format!("critic.kind={kind}");
         with_sets(&[&kind]).unwrap();
@@ -261,6 +267,11 @@ fn a_distribution_has_no_horizons_and_no_value_clip() {
             error_of(&[&kind, "ppo.value_clip=0.2"]),
             "`ppo.value_clip` (0.2) goes with `critic.kind` \"scalar\" only; set `ppo.value_clip` to 0 or `critic.kind` to \
              \"scalar\""
+        );
+        assert_eq!(
+            error_of(&[&kind, "dopamine.reward_centering=td"]),
+            "`dopamine.reward_centering` goes with `critic.kind` \"scalar\" only; set `dopamine.reward_centering` to \"none\" or \
+             `critic.kind` to \"scalar\""
         );
         with_sets(&[&kind, "ppo.value_clip=0.2", "algo=a2c"]).expect("A2C clips no values");
     }
@@ -288,6 +299,19 @@ fn opponents_need_two_pathways_that_differ_and_halves() {
     let [kind, pathways, _, _, opponent] = sets;
     assert!(error_of(&[kind, opponent]).contains("needs `network.pathways` \"dual\""));
     assert!(error_of(&[kind, pathways, opponent]).contains("needs a `dopamine.kappa` above 0"));
+}
+
+#[test]
+fn the_slow_average_is_slower_than_the_fast_one() {
+    let slow = error_of(&["dopamine.tonic_gain=0.5", "dopamine.tonic_fast=0.01"]);
+    assert_eq!(
+        slow,
+        "`dopamine.tonic_slow` (0.01) must be below `dopamine.tonic_fast` (0.01) when `dopamine.tonic_gain` (0.5) is above 0; \
+         try 0.01 and 0.1"
+    );
+    error_of(&["dopamine.tonic_gain=1", "dopamine.tonic_slow=0.5"]);
+    with_sets(&["dopamine.tonic_gain=1", "dopamine.tonic_slow=0.05"]).unwrap();
+    with_sets(&["dopamine.tonic_slow=0.5"]).expect("without a gain there is nothing to compare");
 }
 
 // Unknown names.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 const BASE: [&str; 2] = ["network.pathways=dual", "dopamine.sum_decay=0.1"];
 
 /// Every key but `task`, which no layer sets, with a value that [`BASE`] does not have: those that each agent may have for itself...
-const OWN: [(&str, &str); 33] = [
+const OWN: [(&str, &str); 40] = [
     ("seed", "5"),
     ("ppo.learning_rate", "1e-2"),
     ("ppo.anneal_learning_rate", "false"),
@@ -41,6 +41,13 @@ const OWN: [(&str, &str); 33] = [
     ("dopamine.inverse_temperature", "2"),
     ("dopamine.kappa", "0.5"),
     ("dopamine.sum_decay", "0.5"),
+    ("dopamine.reward_centering", "td"),
+    ("dopamine.centering_rate", "0.5"),
+    ("dopamine.force_centering", "true"),
+    ("dopamine.tonic_gain", "0.5"),
+    ("dopamine.tonic_fast", "0.5"),
+    ("dopamine.tonic_slow", "0.05"),
+    ("dopamine.logit_decay", "0.5"),
 ];
 
 /// ... and those that are the same for all.

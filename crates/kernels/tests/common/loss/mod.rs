@@ -71,7 +71,7 @@ pub fn params(objective: Objective) -> LossParams {
         entropy_coef: 0.01,
         kappa: 0.0,
         sum_decay: 0.0,
-        padding: 0.0,
+        logit_decay: 0.0,
     }
 }
 
@@ -297,6 +297,7 @@ pub fn cases() -> Vec<Case> {
                     value_clip: if seed.is_multiple_of(3) { 0.0 } else { 0.4 },
                     kappa: if seed % 4 < 2 { 0.7 } else { 0.0 },
                     sum_decay: 0.005,
+                    logit_decay: if seed % 3 != 1 { 0.03 } else { 0.0 },
                     ..params(objective)
                 };
                 cases.push(Case::random(layout(policy.clone(), dual, 1 + i), 2, 150, params, seed));

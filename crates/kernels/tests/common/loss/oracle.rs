@@ -214,12 +214,20 @@ impl OracleRow<'_> {
         if self.case.layout.dual { (0..logits).map(|k| (outputs[k] + outputs[logits + k]).powi(2)).sum() } else { 0.0 }
     }
 
+    /// The square of the logits at inverse temperature 1.
+    fn logits(&self, outputs: &[f64]) -> f64 {
+        let beta = f64::from(self.case.inverse_temperature[self.row]);
+        let net = if self.case.layout.policy.is_continuous() { Vec::new() } else { self.net(outputs) };
+        net.iter().map(|l| (l / beta).powi(2)).sum()
+    }
+
     fn parts(&self, outputs: &[f64], log_std: &[f64]) -> Parts {
         let p = self.params();
         let [value_loss, auxiliary] = self.value_losses(outputs);
         let rest = f64::from(p.value_coef) * value_loss + f64::from(p.auxiliary_coef) * auxiliary
             - f64::from(p.entropy_coef) * self.entropy(outputs, log_std)
-            + 0.5 * f64::from(p.sum_decay) * self.sum_mode(outputs);
+            + 0.5 * f64::from(p.sum_decay) * self.sum_mode(outputs)
+            + 0.5 * f64::from(p.logit_decay) * self.logits(outputs);
         Parts { policy: self.policy_loss(outputs, log_std), rest }
     }
 
