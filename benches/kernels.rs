@@ -38,6 +38,7 @@ fn td_error(bencher: Bencher<'_, '_>, (steps, envs): (usize, usize)) {
         cpu.td_error(TdErrorArgs {
             shape,
             gamma: &[0.99],
+            average_reward: &[0.0],
             rewards: black_box(&rewards),
             terminated: &terminated,
             truncated: &truncated,

@@ -3,10 +3,9 @@
 
     python3 scripts/benchmark_learning.py --binary target/release/striatum --seeds 10
 
-Each run uses the task's built-in settings. Its best checkpoint (by 10 evaluation episodes during training; `--checkpoint latest`
-takes the last one) then plays 1000 deterministic episodes with seeds that training never saw. The table gives the interquartile
-mean of the seeds' mean returns, its 95 % bootstrap interval (2000 resamples), the worst seed, and the median time. Only Python's
-standard library is needed.
+Each run uses the task's built-in settings. Its best checkpoint (by 10 evaluation episodes during training), and then its last one,
+plays 1000 deterministic episodes with seeds that training never saw. A table each gives the interquartile mean of the seeds' mean
+returns, its 95 % bootstrap interval (2000 resamples), the worst seed, and the median time. Only Python's standard library is needed.
 """
 
 import argparse
@@ -61,7 +60,8 @@ def bootstrap_interval(values, resamples=2000):
 
 
 def run_case(arguments, task, algo):
-    returns, runs = [], []
+    """Every seed's mean return with each checkpoint, and its run."""
+    returns, runs = {checkpoint: [] for checkpoint in arguments.checkpoints}, []
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         out = arguments.out / f"{task}-{algo}-{seed}"
         shutil.rmtree(out, ignore_errors=True)
@@ -71,10 +71,22 @@ def run_case(arguments, task, algo):
         runs.append(call(*train))
         episodes = arguments.episodes
         evaluate = [arguments.binary, "eval", out, "--episodes", episodes, "--seed", EVAL_SEED, "--json"]
-        returns.append(call(*evaluate, "--checkpoint", arguments.checkpoint)["mean_return"])
-        if arguments.verbose:
-            print(f"{task} {algo} seed {seed}: {returns[-1]:.1f}", file=sys.stderr)
+        for checkpoint, of_seeds in returns.items():
+            of_seeds.append(call(*evaluate, "--checkpoint", checkpoint)["mean_return"])
+            if arguments.verbose:
+                print(f"{task} {algo} seed {seed}, {checkpoint}: {of_seeds[-1]:.1f}", file=sys.stderr)
     return returns, runs
+
+
+def row(case, returns, runs):
+    """A line of the table, and whether the task was learned."""
+    task, algo, wanted, every_seed = case
+    iqm, (low, high), worst = interquartile_mean(returns), bootstrap_interval(returns), min(returns)
+    reached = (worst if every_seed else iqm) >= wanted
+    bar = f"{wanted:g}{' every seed' if every_seed else ''}{'' if reached else ' (missed)'}"
+    seconds = statistics.median(run["wall_seconds"] for run in runs)
+    steps = f"{runs[0]['steps']:,}"
+    return f"| {task} | {algo} | {steps} | {bar} | {iqm:.1f} | {low:.1f} to {high:.1f} | {worst:.1f} | {seconds:.2f} |", reached
 
 
 def main():
@@ -83,28 +95,31 @@ def main():
     parser.add_argument("--seeds", type=int, default=10, help="how many seeds")
     parser.add_argument("--first-seed", type=int, default=100, help="the first of them")
     parser.add_argument("--episodes", type=int, default=1000, help="evaluation episodes a seed")
-    parser.add_argument("--checkpoint", choices=["best", "latest"], default="best", help="which one to evaluate")
+    parser.add_argument(
+        "--checkpoints", nargs="+", choices=["best", "latest"], default=["best", "latest"], help="those to evaluate"
+    )
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/benchmark"), help="folder for the runs")
     parser.add_argument("--only", action="append", default=[], help="a task, or TASK:ALGO; may be repeated")
     parser.add_argument("--set", action="append", default=[], help="a setting for every run, KEY=VALUE")
     parser.add_argument("--verbose", action="store_true", help="a line a seed on stderr")
     arguments = parser.parse_args()
 
-    print("| task | algorithm | steps | wanted | IQM of mean returns | 95 % interval | worst seed | seconds |")
-    print("|---|---|---|---|---|---|---|---|")
-    missed = []
-    for task, algo, wanted, every_seed in CASES:
+    tables, missed = {checkpoint: [] for checkpoint in arguments.checkpoints}, []
+    for case in CASES:
+        task, algo, *_ = case
         if arguments.only and not {task, f"{task}:{algo}"} & set(arguments.only):
             continue
         returns, runs = run_case(arguments, task, algo)
-        iqm, (low, high), worst = interquartile_mean(returns), bootstrap_interval(returns), min(returns)
-        reached = (worst if every_seed else iqm) >= wanted
-        if not reached:
-            missed.append(f"{task} {algo}")
-        bar = f"{wanted:g}{' every seed' if every_seed else ''}{'' if reached else ' (missed)'}"
-        seconds = statistics.median(run["wall_seconds"] for run in runs)
-        steps = f"{runs[0]['steps']:,}"
-        print(f"| {task} | {algo} | {steps} | {bar} | {iqm:.1f} | {low:.1f} to {high:.1f} | {worst:.1f} | {seconds:.2f} |", flush=True)
+        for checkpoint, table in tables.items():
+            line, reached = row(case, returns[checkpoint], runs)
+            table.append(line)
+            if not reached:
+                missed.append(f"{task} {algo} ({checkpoint})")
+    for checkpoint, table in tables.items():
+        print(f"\n{checkpoint} checkpoint\n")
+        print("| task | algorithm | steps | wanted | IQM of mean returns | 95 % interval | worst seed | seconds |")
+        print("|---|---|---|---|---|---|---|---|")
+        print("\n".join(table), flush=True)
     if missed:
         sys.exit("missed: " + ", ".join(missed))
 

@@ -4,7 +4,8 @@
     python scripts/check_export.py policy.onnx expected.json
     python scripts/check_export.py policy.safetensors expected.json
 
-The JSON holds `observations`, and `actions` with `logits`, or with `mean` and `log_std`. An ONNX file goes through onnx's full check
+The JSON holds `observations`, and `actions` with `logits`, or with `mean` and `log_std`. Where there are two pathways, `tones` lists the
+same for several dopamine tones, and the numbers beside it are what the policy does without being given one. An ONNX file goes through onnx's full check
 and onnxruntime; a safetensors file is evaluated with numpy by what its metadata says. Numbers must agree within the tolerance,
 relative to their size where that is above 1. An action among choices may differ only where the largest logits are equal within
 the tolerance. Exits with 1 if anything differs, with 2 if something cannot be read.
@@ -19,23 +20,27 @@ import sys
 import numpy as np
 
 
-def run_onnx(path, observations):
+def run_onnx(path, observations, tone=None):
     import onnx
     import onnxruntime
 
     onnx.checker.check_model(path, full_check=True)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    # Errors only: it warns of every input that has a default.
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    whole = dict(zip(names, session.run(names, {"observations": observations})))
+    given = {} if tone is None else {"tone": np.asarray(tone, dtype=np.float32)}
+    whole = dict(zip(names, session.run(names, {"observations": observations, **given})))
     # The batch size must not be baked in.
-    single = session.run(names, {"observations": observations[:1]})
+    single = session.run(names, {"observations": observations[:1], **given})
     for name, value in zip(names, single):
         if value.shape != whole[name][:1].shape:
             raise ValueError(f"`{name}` has shape {value.shape} for a batch of one")
     return whole
 
 
-def run_safetensors(path, observations):
+def run_safetensors(path, observations, tone=None):
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as file:
@@ -50,7 +55,8 @@ def run_safetensors(path, observations):
     for layer in range(len(network["hidden"])):
         x = activation(x @ tensors[f"{trunk}.{layer}.weight"] + tensors[f"{trunk}.{layer}.bias"])
     head, kind = network["head"], network["head"]["policy"]
-    rho, beta = policy["tone"], policy["inverse_temperature"] if kind["kind"] == "categorical" else 1.0
+    rho = policy["tone"] if tone is None else tone
+    beta = policy["inverse_temperature"] if kind["kind"] == "categorical" else 1.0
     net = x @ tensors["direct.weight"] + tensors["direct.bias"]
     if head["dual"]:
         no_go = x @ tensors["indirect.weight"] + tensors["indirect.bias"]
@@ -92,6 +98,24 @@ def check_choices(found, expected, logits, tolerance):
     return int((~tied).sum()), int(tied.sum())
 
 
+def check(found, expected, tolerance):
+    """Whether anything differs, and in words how much."""
+    if set(found) != set(expected):
+        raise ValueError(f"it has outputs {sorted(found)}, and {sorted(expected)} are expected")
+    logits = np.asarray(expected.get("logits", []), dtype=np.float64)
+    failed, report = False, []
+    for name, values in expected.items():
+        if name == "actions" and "logits" in expected:
+            wrong, tied = check_choices(found[name], np.asarray(values), logits, tolerance)
+            failed |= wrong > 0
+            report.append(f"actions differ in {wrong}" + (f" (and {tied} ties)" if tied else ""))
+        else:
+            error = worst(found[name], np.asarray(values, dtype=np.float64))
+            failed |= not error <= tolerance
+            report.append(f"{name} within {error:.1e}")
+    return failed, report
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("policy", help="the .onnx or .safetensors file")
@@ -104,20 +128,13 @@ def main():
             expected = json.load(file)
         observations = np.asarray(expected.pop("observations"), dtype=np.float32)
         run = run_safetensors if args.policy.endswith(".safetensors") else run_onnx
-        found = run(args.policy, observations)
-        if set(found) != set(expected):
-            raise ValueError(f"it has outputs {sorted(found)}, and {sorted(expected)} are expected")
-        logits = np.asarray(expected.get("logits", []), dtype=np.float64)
-        failed, report = False, []
-        for name, values in expected.items():
-            if name == "actions" and "logits" in expected:
-                wrong, tied = check_choices(found[name], np.asarray(values), logits, args.tolerance)
-                failed |= wrong > 0
-                report.append(f"actions differ in {wrong}" + (f" (and {tied} ties)" if tied else ""))
-            else:
-                error = worst(found[name], np.asarray(values, dtype=np.float64))
-                failed |= not error <= args.tolerance
-                report.append(f"{name} within {error:.1e}")
+        tones = expected.pop("tones", [])
+        failed, report = check(run(args.policy, observations), expected, args.tolerance)
+        for other in tones:
+            tone = other.pop("tone")
+            wrong, more = check(run(args.policy, observations, tone), other, args.tolerance)
+            failed |= wrong
+            report.append(f"with tone {tone:g} " + ", ".join(more))
     except Exception as error:  # whatever is wrong with the files, the caller needs its text and status 2
         print(f"{args.policy}: {error}", file=sys.stderr)
         return 2

@@ -27,8 +27,9 @@ struct Shape {
     /// Parameters an agent, and where log_std lies among them.
     parameters: u32,
     log_std_at: u32,
-    padding0: u32,
-    padding1: u32,
+    /// Heads that advantages are of.
+    advantage_heads: u32,
+    padding: u32,
 }
 
 struct Params {
@@ -39,7 +40,11 @@ struct Params {
     entropy_coef: f32,
     kappa: f32,
     sum_decay: f32,
-    padding: f32,
+    logit_decay: f32,
+    auxiliary_coef: f32,
+    critic: u32,
+    huber: f32,
+    opponent: u32,
 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
@@ -50,7 +55,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> weights: array<f32>;               // [A, parameters]; log_std is [dims] or [features, dims]
 @group(0) @binding(6) var<storage, read> actions: array<f32>;               // [A, S, action width]
 @group(0) @binding(7) var<storage, read> log_probs: array<f32>;             // [A, S]
-@group(0) @binding(8) var<storage, read> advantages: array<f32>;            // [A, K, S], of which the first head's are read
+@group(0) @binding(8) var<storage, read> advantages: array<f32>;            // [A, G, S]
 @group(0) @binding(9) var<storage, read> returns: array<f32>;               // [A, K, S]
 @group(0) @binding(10) var<storage, read> values: array<f32>;               // [A, K, value_rows]
 @group(0) @binding(11) var<storage, read> mask: array<f32>;                 // [A, S]
@@ -67,6 +72,9 @@ const LN_2: f32 = 0.6931471806;
 const PATHWAY_SCALE: f32 = 0.7071067812;
 const LOG_RATIO_LIMIT: f32 = 20.0;
 const POLICY_GRADIENT: u32 = 1u;
+const SCALAR: u32 = 0u;
+const EXPECTILE: u32 = 2u;
+const MAX_QUANTILES: u32 = 64u;
 
 /// What every step on a row needs.
 struct Row {
@@ -85,6 +93,8 @@ struct Row {
     inverse_count: f32,
     /// dL / d log pi and dL / dH.
     pull: vec2<f32>,
+    /// Inverse temperature of a categorical policy.
+    beta: f32,
 }
 
 struct Density {
@@ -154,13 +164,15 @@ fn categorical(row: Row) -> Density {
 }
 
 fn categorical_gradient(row: Row) {
+    let decay = params[row.agent].logit_decay * row.inverse_count;
     var first = 0u;
     for (var choice = 0u; choice < shape.action_width; choice++) {
         let n = nvec[choice];
         let s = softmax(row, first, n);
         let taken = option(actions[row.stored * shape.action_width + choice], n);
         for (var k = 0u; k < n; k++) {
-            let log_p = net(row, first + k) - s.maximum - s.log_sum;
+            let l = net(row, first + k);
+            let log_p = l - s.maximum - s.log_sum;
             let p = exp(log_p);
             // d log pi(a) / dl_k = 1[k = a] - p_k
             let j = row.pull.x * (select(0.0, 1.0, k == taken) - p);
@@ -168,6 +180,10 @@ fn categorical_gradient(row: Row) {
             var j_h = -row.pull.y * p;
             if p > 0.0 {
                 j_h *= log_p + s.entropy;
+            }
+            if decay != 0.0 {
+                // d/dl of 1/2 lambda_l mean |l / beta|^2
+                j_h += decay * (l / row.beta) / row.beta;
             }
             route(row, first + k, j, j_h);
         }
@@ -226,7 +242,7 @@ fn gaussian_gradient(row: Row) {
     }
 }
 
-/// Writes the gradient of column k of both pathways, from the policy's gradient J and the entropy's J_H.
+/// Writes the gradient of column k of both pathways, from the policy's gradient J and that of entropy and decay, J_H.
 fn route(row: Row, k: u32, j: f32, j_h: f32) {
     let g_at = row.at + k;
     let n_at = g_at + shape.logits;
@@ -256,10 +272,11 @@ fn write(at: u32, number: f32) {
     }
 }
 
-/// Writes the gradient of the values; the loss before its weight.
-fn value_loss(row: Row) -> f32 {
+/// Writes the gradient of the values; the losses of the first head and of the others, a mean, before their weights.
+fn value_loss(row: Row) -> vec2<f32> {
     let p = params[row.agent];
-    var sum = 0.0;
+    let auxiliary = max(f32(shape.value_heads) - 1.0, 1.0);
+    var losses = vec2<f32>(0.0, 0.0);
     for (var k = 0u; k < shape.value_heads; k++) {
         let at = row.at + shape.values_at + k;
         let head = row.agent * shape.value_heads + k;
@@ -278,10 +295,54 @@ fn value_loss(row: Row) -> f32 {
                 slope = 0.0;
             }
         }
-        write(at, p.value_coef * row.inverse_count * slope);
-        sum += loss;
+        if k == 0u {
+            write(at, p.value_coef * row.inverse_count * slope);
+            losses.x = loss;
+        } else {
+            write(at, p.auxiliary_coef / auxiliary * row.inverse_count * slope);
+            losses.y += loss;
+        }
     }
-    return sum;
+    return vec2<f32>(losses.x, losses.y / auxiliary);
+}
+
+/// Writes the gradient of a distribution's heads; its loss before its weight, a mean over heads and targets.
+fn distribution_loss(row: Row) -> f32 {
+    let p = params[row.agent];
+    let heads = min(shape.value_heads, MAX_QUANTILES);
+    var targets: array<f32, 64>;
+    for (var j = 0u; j < heads; j++) {
+        targets[j] = returns[(row.agent * shape.value_heads + j) * shape.source_rows + row.source];
+    }
+    let share = 1.0 / f32(heads * heads);
+    var total = 0.0;
+    for (var i = 0u; i < heads; i++) {
+        let at = row.at + shape.values_at + i;
+        let tau = (f32(i) + 0.5) / f32(heads);
+        var sum = 0.0;
+        var slope = 0.0;
+        for (var j = 0u; j < heads; j++) {
+            let u = targets[j] - outputs[at];
+            // |tau - 1[u < 0]|
+            let weight = select(tau, 1.0 - tau, u < 0.0);
+            var loss = abs(u);
+            var push = sign(u);
+            if p.critic == EXPECTILE {
+                loss = u * u;
+                push = 2.0 * u;
+            } else if p.huber > 0.0 {
+                // 1/2 u^2 / k where |u| <= k, else |u| - k/2
+                let c = clamp(u, -p.huber, p.huber);
+                loss = abs(c) * (abs(u) - 0.5 * abs(c)) / p.huber;
+                push = c / p.huber;
+            }
+            sum += weight * loss;
+            slope -= weight * push;
+        }
+        write(at, p.value_coef * row.inverse_count * (share * slope));
+        total += share * sum;
+    }
+    return total;
 }
 
 fn pathway_metrics(row: Row, local: u32) {
@@ -319,6 +380,7 @@ fn take(start: Row, local: u32) {
 
     // l = c beta [(1 + rho) g - (1 - rho) n], or beta g
     let beta = select(inverse_temperature[row.stored], 1.0, shape.continuous != 0u);
+    row.beta = beta;
     row.gains = vec2<f32>(beta, 0.0);
     if shape.dual != 0u {
         let rho = tone[row.stored];
@@ -331,7 +393,8 @@ fn take(start: Row, local: u32) {
         density = categorical(row);
     }
 
-    let raw_advantage = advantages[row.agent * shape.value_heads * shape.source_rows + row.source];
+    let advantage_at = row.agent * shape.advantage_heads * shape.source_rows + row.source;
+    let raw_advantage = advantages[advantage_at];
     let advantage = (raw_advantage - moments[4u * row.agent + 1u]) * moments[4u * row.agent + 2u];
     let raw = density.log_prob - log_probs[row.stored];
     let log_ratio = clamp(raw, -LOG_RATIO_LIMIT, LOG_RATIO_LIMIT);
@@ -352,8 +415,12 @@ fn take(start: Row, local: u32) {
     row.weights = vec2<f32>(1.0, 1.0);
     if shape.dual != 0u {
         // w_G = 1 + kappa and w_N = 1 - kappa if A_hat > 0, the opposite otherwise
-        let kappa = select(-p.kappa, p.kappa, advantage > 0.0);
-        row.weights = vec2<f32>(1.0 + kappa, 1.0 - kappa);
+        var signs = vec2<f32>(advantage, advantage);
+        if p.opponent != 0u {
+            // Each pathway by its half's.
+            signs = vec2<f32>(advantages[advantage_at + shape.source_rows], advantages[advantage_at + 2u * shape.source_rows]);
+        }
+        row.weights = 1.0 + vec2<f32>(1.0, -1.0) * select(vec2<f32>(-p.kappa), vec2<f32>(p.kappa), signs > vec2<f32>(0.0));
     }
     if shape.continuous != 0u {
         gaussian_gradient(row);
@@ -363,12 +430,19 @@ fn take(start: Row, local: u32) {
 
     let moved = abs(ratio - 1.0);
     metric_sums[local][0] = loss;
-    metric_sums[local][1] = value_loss(row);
+    var value_losses = vec2<f32>(0.0, 0.0);
+    if p.critic == SCALAR {
+        value_losses = value_loss(row);
+    } else {
+        value_losses.x = distribution_loss(row);
+    }
+    metric_sums[local][1] = value_losses.x;
     metric_sums[local][2] = density.entropy;
     metric_sums[local][3] = (ratio - 1.0) - log_ratio;
     metric_sums[local][4] = select(0.0, 1.0, moved > p.clip);
     metric_sums[local][5] = select(0.0, 1.0, raw_advantage > 0.0);
     metric_sums[local][11] = moved;
+    metric_sums[local][12] = value_losses.y;
     pathway_metrics(row, local);
     for (var h = 0u; h < shape.features; h++) {
         write(row.at + shape.values_at + shape.value_heads + h, 0.0);

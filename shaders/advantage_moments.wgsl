@@ -7,6 +7,7 @@ struct Shape {
     agents: u32,
     rows: u32,
     source_rows: u32,
+    /// Heads that advantages are of.
     heads: u32,
     /// Entries an agent of the index list, and the first one.
     stride: u32,
@@ -17,7 +18,7 @@ struct Shape {
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> rows: array<u32>;          // [A, stride]
-@group(0) @binding(2) var<storage, read> advantages: array<f32>;    // [A, K, S], of which the first head's are read
+@group(0) @binding(2) var<storage, read> advantages: array<f32>;    // [A, G, S], of which the first head's are read
 @group(0) @binding(3) var<storage, read> mask: array<f32>;          // [A, S]
 @group(0) @binding(4) var<storage, read_write> moments: array<f32>; // [A, 4]
 

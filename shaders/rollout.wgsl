@@ -28,7 +28,8 @@ struct Shape {
     /// The steps of the rollout that this dispatch takes: from..until.
     from_step: u32,
     until_step: u32,
-    padding0: u32,
+    /// The task's parameter, if it has one.
+    parameter: f32,
     padding1: u32,
     padding2: u32,
 }
@@ -64,6 +65,9 @@ struct Agent {
 override ENVS: u32 = 8u;
 override VALUE_HEADS: u32 = 1u;
 const MAX_ENVS = 16u;
+
+/// The time limit of a task that goes on for ever.
+const NO_LIMIT = 0u;
 
 const PURPOSE_RESET = 0u;
 const PURPOSE_ACTION = 2u;
@@ -198,7 +202,7 @@ fn act_and_step(place: Place, t: u32, slot: ptr<function, Slot>) -> u32 {
     (*slot).total_steps += 1u;
     (*slot).running_length += 1u;
     (*slot).running_return += stepped.reward;
-    let cut = !stepped.terminated && (*slot).steps >= TIME_LIMIT;
+    let cut = !stepped.terminated && TIME_LIMIT != NO_LIMIT && (*slot).steps >= TIME_LIMIT;
     rewards[row] = stepped.reward;
     terminated[row] = select(0.0, 1.0, stepped.terminated);
     truncated[row] = select(0.0, 1.0, cut);

@@ -129,6 +129,13 @@ fn unknown_names_get_a_suggestion() {
     refused(&["CartPole-v1", "--algo", "dqn"], &["'--algo <ALGO>'", "ppo, a2c"]);
     refused(&["CartPole-v1", "--device", "tpu"], &["--device", "`gpu:N`"]);
     refused(&["CartPole-v1", "--sede", "1"], &["--sede", "--seed"]);
+    let bandit = ["no parameter `env.amrs`", "did you mean `env.arms`", "env.reversal = 0  Steps after which"];
+    refused(&["Bandit-v0", "--set", "env.amrs=3"], &bandit);
+    refused(&["Bandit-v0", "--set", "env.arms=1"], &["`env.arms` (1)", "a whole number from 2 to 64", "try 4"]);
+    refused(&["Bandit-v0", "--vary", "env.arms=2,1"], &["`env.arms` (1)", "try 4"]);
+    refused(&["CartPole-v1", "--set", "env.gravity=3"], &["no parameter `env.gravity`", "it has none"]);
+    striatum("config Bandit-v0 --set env.steps=0", &[]).refused(&["`env.steps` (0)"]);
+    striatum("envs Bandit", &[]).refused(&["did you mean `Bandit-v0`"]);
     striatum("tarin CartPole-v1", &[]).refused(&["tarin", "train"]);
     striatum("config CartPole", &[]).refused(&["did you mean `CartPole-v1`"]);
 }
@@ -152,6 +159,16 @@ fn numbers_that_make_no_run() {
         ),
         ("--set dopamine.kappa=0.5", &["`dopamine.kappa` (0.5)", "`network.pathways` to \"dual\""]),
         ("--set dopamine.kappa=0.5 --set network.pathways=dual", &["`dopamine.sum_decay`", "above 0", "try 0.01"]),
+        ("--set dopamine.tonic_gain=1 --set dopamine.tonic_slow=0.2", &["`dopamine.tonic_slow` (0.2)", "try 0.01"]),
+        (
+            "--set dopamine.reward_centering=td",
+            &[
+                "`dopamine.reward_centering`",
+                "episodes of task `CartPole-v1` end",
+                "`dopamine.force_centering` to true",
+            ],
+        ),
+        ("--seeds 2 --set dopamine.reward_centering=mean", &["`dopamine.reward_centering`", "set it to \"none\""]),
         ("--set network.squash=true", &["`network.squash`", "discrete", "set it to false"]),
         (
             "--set network.state_dependent_exploration=true",
@@ -160,6 +177,14 @@ fn numbers_that_make_no_run() {
     ] {
         let args: Vec<&str> = std::iter::once("CartPole-v1").chain(args.split_whitespace()).collect();
         refused(&args, parts);
+    }
+}
+
+#[test]
+fn what_is_for_choices_needs_some() {
+    for key in ["dopamine.logit_decay", "dopamine.tonic_gain"] {
+        let set = format!("{key}=0.1");
+        refused(&["Pendulum-v1", "--set", &set], &[&format!("`{key}` is for discrete actions"), "set it to 0"]);
     }
 }
 
@@ -220,6 +245,13 @@ fn a_trace_by_hand_checks_what_it_is_given() {
     }
     refused("CartPole-v1", still, "[0, 1, 7]", &["action 2", "0..=1"]);
     refused("Pendulum-v1", "[0, 0]", "[[1, 2]]", &["action 0 has 2 numbers; give 1"]);
+    refused("Bandit-v0", "[7]", "[0]", &["step is 7; give a whole number from 0 to 1"]);
+    refused("CliffGamble-v0", "[0, 4]", "[0]", &["nobody stands in row 0, column 4"]);
+    let bandit = "trace Bandit-v0 --state [0] --actions [5] --set";
+    striatum(&format!("{bandit} env.arm=6"), &[]).refused(&["did you mean `env.arms`"]);
+    striatum(&format!("{bandit} ppo.clip=0.1"), &[]).refused(&["`--set ppo.clip=0.1`", "`env.NAME=VALUE`"]);
+    striatum(&format!("{bandit} env.arms"), &[]).refused(&["KEY=VALUE"]);
+    assert!(striatum(&format!("{bandit} env.arms=6"), &[]).ok().stdout.contains("\"terminated\":true"));
 }
 
 #[test]

@@ -7,10 +7,12 @@ use serde_json::Value;
 use std::time::Instant;
 
 /// Kernels of both devices, then those of one alone.
-const BOTH: [&str; 13] = [
+const BOTH: [&str; 15] = [
     "td_error",
     "gae",
     "td_error + gae",
+    "mean_heads",
+    "sr_lambda",
     "shuffle",
     "gather",
     "take_columns",

@@ -24,9 +24,20 @@ fn a_run() -> (TempDir, PathBuf) {
 fn every_help_has_an_example() {
     let top = striatum("--help", &[]).ok();
     let listed = |name: &str| top.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{name} ")));
-    for name in
-        ["train", "eval", "resume", "export", "plot", "envs", "devices", "config", "trace", "bench", "completions"]
-    {
+    for name in [
+        "train",
+        "eval",
+        "resume",
+        "export",
+        "plot",
+        "envs",
+        "devices",
+        "config",
+        "trace",
+        "bench",
+        "dopamine",
+        "completions",
+    ] {
         assert!(listed(name), "`{name}` is not in: {}", top.stdout);
         for flag in ["--help", "-h"] {
             let help = striatum(&format!("{name} {flag}"), &[]).ok();
@@ -138,7 +149,7 @@ fn evaluation_gives_returns_and_lengths() {
 fn lists_and_settings() {
     let envs = striatum("envs", &[]).ok();
     let tasks: Value = serde_json::from_str(&striatum("envs --json", &[]).ok().stdout).expect("JSON");
-    for name in ["CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1", "Pendulum-v1"] {
+    for name in striatum::envs::tasks().iter().map(|task| task.name) {
         assert!(envs.stdout.lines().any(|line| line.starts_with(name)), "{envs:?}");
         assert!(tasks.as_array().expect("a list").iter().any(|task| task["name"] == name), "{tasks}");
         for algo in ["ppo", "a2c"] {
@@ -147,6 +158,14 @@ fn lists_and_settings() {
             assert_eq!((table["task"].as_str(), table["algo"].as_str()), (Some(name), Some(algo)));
         }
     }
+    let bandit = striatum("envs Bandit-v0", &[]).ok().stdout;
+    for part in ["one of 4 choices", "env.arms = 4  Number of arms. (a whole number from 2 to 64)", "env.reversal = 0"]
+    {
+        assert!(bandit.contains(part), "{bandit}");
+    }
+    assert!(striatum("envs Pendulum-continuing-v0", &[]).ok().stdout.contains("goes on for ever"));
+    let one: Value = serde_json::from_str(&striatum("envs Bandit-v0 --json", &[]).ok().stdout).expect("JSON");
+    assert_eq!((&one["name"], &one["params"][0]["default"]), (&"Bandit-v0".into(), &4.into()));
     let devices = striatum("devices", &[]).ok();
     assert!(devices.stdout.lines().any(|line| line.starts_with("cpu ")), "{devices:?}");
     assert!(serde_json::from_str::<Value>(&striatum("devices --json", &[]).ok().stdout).expect("JSON").is_array());

@@ -163,7 +163,7 @@ fn agents_that_have_not_begun_wait_for_the_resume() {
         sets: sets.into_iter().chain(["num_envs=4".into(), "total_steps=768".into(), "device=cpu".into()]).collect(),
         ..Default::default()
     };
-    let make = |count| Ok(striatum::envs::make("CartPole-v1", count)?);
+    let make = |_: &_, count| Ok(striatum::envs::make("CartPole-v1", count)?);
     let options =
         RunOptions { out: waiting.clone(), stop_after: None, interrupted: &AtomicBool::new(true), quiet: true };
     let agents = fleet::plan(&request, 2, &[]).unwrap_or_else(|error| panic!("{error}"));
@@ -204,7 +204,7 @@ fn a_launch_that_cannot_begin_leaves_nothing() {
     let request = striatum::train::config::Request { task: "CartPole-v1".into(), ..Default::default() };
     // The first environment is for the check before the launch.
     let made = AtomicUsize::new(0);
-    let make = |count| match made.fetch_add(1, Ordering::Relaxed) {
+    let make = |_: &_, count| match made.fetch_add(1, Ordering::Relaxed) {
         0 => Ok(striatum::envs::make("CartPole-v1", count)?),
         _ => Err(TrainError::Engine("no more".into())),
     };

@@ -66,6 +66,14 @@ const A2C: &[&str] = &[
     "a2c.learning_rate=1e-3",
 ];
 const DUAL: &[&str] = &["network.pathways=dual", "dopamine.kappa=0.3", "dopamine.sum_decay=0.01", "dopamine.tone=0.2"];
+const HORIZONS: &[&str] = &["critic.horizons=6", "critic.shortest_horizon=2", "critic.longest_horizon=80"];
+const QUANTILES: &[&str] = &["critic.kind=quantile", "critic.quantiles=10", "critic.huber=0.1", "ppo.value_clip=0"];
+const TONIC: &[&str] = &[
+    "dopamine.reward_centering=td",
+    "dopamine.force_centering=true",
+    "dopamine.tonic_gain=1",
+    "dopamine.logit_decay=0.01",
+];
 const GAUSSIAN: &[&str] = &["network.squash=false", "network.state_dependent_exploration=false"];
 const SQUASHED: &[&str] = &["network.squash=true", "network.state_dependent_exploration=false"];
 const STATE_DEPENDENT: &[&str] =

@@ -74,9 +74,11 @@ fn the_first_ratio_is_1() {
     let dual: &[&str] =
         &["network.pathways=dual", "dopamine.tone=0.3", "dopamine.kappa=0.3", "dopamine.sum_decay=0.01"];
     let warm: &[&str] = &["dopamine.inverse_temperature=2.5"];
+    let tonic: &[&str] = &["dopamine.tonic_gain=2", "dopamine.logit_decay=0.01"];
     for (task, policy) in [
         ("CartPole-v1", &[][..]),
         ("CartPole-v1", warm),
+        ("CartPole-v1", tonic),
         ("Acrobot-v1", &["network.shared_trunk=true"]),
         ("Pendulum-v1", &["network.squash=false", "network.state_dependent_exploration=false"]),
         ("Pendulum-v1", &["network.squash=true", "network.state_dependent_exploration=false"]),

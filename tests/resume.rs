@@ -17,6 +17,7 @@ const COMMON: &str = "--quiet --device cpu --seed 7 --num-envs 4 --set network.h
 const PPO: &str = "--algo ppo --set ppo.num_steps=32 --set ppo.minibatches=4 --set ppo.epochs=3 \
     --set ppo.anneal_learning_rate=true --set ppo.anneal_clip=true --set ppo.target_kl=0.05 --set ppo.value_clip=0.3";
 const A2C: &str = "--algo a2c --set a2c.num_steps=16 --set a2c.anneal_learning_rate=true --set a2c.entropy_coef=0.01";
+const TONIC: &str = "--set dopamine.force_centering=true --set dopamine.tonic_gain=1 --set dopamine.logit_decay=0.01";
 const GSDE: &str = "--set network.state_dependent_exploration=true --set network.squash=false";
 
 /// Fails unless both are the same but for the clock.
@@ -64,7 +65,7 @@ fn assert_curves_are_whole(name: &str, straight: &Path, resumed: &Path) {
 
 /// Trains 2000 steps at once; the same with `--stop-after 700`, which no evaluation and no checkpoint falls on, and `resume`.
 #[track_caller]
-fn interrupted_is_uninterrupted(name: &str, args: &str) {
+fn interrupted_is_uninterrupted(name: &str, args: &str) -> Checkpoint {
     let folder = tempdir().expect("a folder");
     let (straight, resumed) = (folder.path().join("straight"), folder.path().join("resumed"));
     train(&format!("{args} --total-steps 2000"), &straight).ok();
@@ -82,6 +83,7 @@ fn interrupted_is_uninterrupted(name: &str, args: &str) {
     assert_curves_are_whole(name, &straight, &resumed);
     let best = |run: &Path| fs::read(run.join("checkpoints/best.safetensors")).is_ok();
     assert!(best(&straight) && best(&resumed), "{name}: no best checkpoint");
+    b
 }
 
 #[test]
@@ -104,6 +106,82 @@ fn ppo_with_state_dependent_exploration() {
 }
 
 #[test]
+fn several_value_heads() {
+    let horizons = "--set critic.horizons=5 --set critic.longest_horizon=50";
+    interrupted_is_uninterrupted("ppo, 5 horizons", &format!("CartPole-v1 {COMMON} {PPO} {horizons}"));
+    let shared = "--set network.shared_trunk=true";
+    interrupted_is_uninterrupted("a2c, 5 horizons", &format!("Pendulum-v1 {COMMON} {A2C} {horizons} {shared}"));
+}
+
+#[test]
+fn a_distributional_critic() {
+    let quantiles =
+        "--set ppo.value_clip=0 --set critic.kind=quantile --set critic.quantiles=9 --set critic.opponent=true";
+    interrupted_is_uninterrupted("ppo, 9 quantiles", &format!("CartPole-v1 {COMMON} {PPO} {quantiles}"));
+    let expectiles = "--set critic.kind=expectile --set critic.quantiles=6 --set a2c.gae_lambda=0.7";
+    interrupted_is_uninterrupted("a2c, 6 expectiles", &format!("Pendulum-v1 {COMMON} {A2C} {expectiles}"));
+}
+
+#[test]
+fn tonic_signals() {
+    for (algo, form) in [(PPO, "td"), (PPO, "mean"), (A2C, "td")] {
+        let args = format!("CartPole-v1 {COMMON} {algo} {TONIC} --set dopamine.reward_centering={form}");
+        let end = interrupted_is_uninterrupted(&format!("tonic signals, {form}"), &args);
+        let numbers =
+            ["average_reward", "fast", "slow", "variance", "weight"].map(|n| end.numbers[&format!("tonic.{n}")]);
+        assert!(numbers.iter().all(|&x| x != 0.0) && numbers[1] != numbers[2], "{numbers:?}");
+    }
+    let args =
+        format!("Pendulum-v1 {COMMON} {PPO} --set dopamine.force_centering=true --set dopamine.reward_centering=td");
+    let end = interrupted_is_uninterrupted("centred Pendulum", &args);
+    assert!(end.numbers["tonic.average_reward"] < 0.0 && !end.numbers.contains_key("tonic.fast"), "{:?}", end.numbers);
+}
+
+#[test]
+fn tonic_signals_are_among_the_curves() {
+    let folder = tempdir().expect("a folder");
+    let (on, off) = (folder.path().join("on"), folder.path().join("off"));
+    let args = format!("CartPole-v1 {COMMON} {PPO} --total-steps 1024 --set run.log_interval=0");
+    train(&format!("{args} {TONIC} --set dopamine.reward_centering=td"), &on).ok();
+    train(&args, &off).ok();
+    let tags = ["dopamine/tonic", "dopamine/inverse_temperature", "dopamine/reward_fast", "dopamine/reward_slow"];
+    let last = |run: &Path| metrics(run, "iteration").pop().expect("a point");
+    let numbers = tags.map(|tag| last(&on)[tag].as_f64().unwrap_or_else(|| panic!("no {tag}: {}", last(&on))));
+    let kept = ["average_reward", "fast", "slow"].map(|name| checkpoint(&on).numbers[&format!("tonic.{name}")]);
+    let logged = [numbers[0], numbers[2], numbers[3]];
+    assert!(logged.iter().zip(kept).all(|(logged, kept)| (logged - kept).abs() < 1e-12), "{logged:?} for {kept:?}");
+    assert!(numbers[1] != 1.0 && (0.25..=4.0).contains(&numbers[1]), "{numbers:?}");
+    assert!(last(&off)[tags[0]].is_f64() && tags[1..].iter().all(|tag| last(&off)[tag].is_null()), "{}", last(&off));
+    assert!(checkpoint(&off).numbers.keys().all(|key| !key.starts_with("tonic.")));
+}
+
+/// What was saved before there were tonic signals says nothing of them, in its configuration either.
+#[test]
+fn a_checkpoint_without_tonic_signals_is_resumed() {
+    const NEW: [&str; 7] = [
+        "reward_centering",
+        "centering_rate",
+        "force_centering",
+        "tonic_gain",
+        "tonic_fast",
+        "tonic_slow",
+        "logit_decay",
+    ];
+    let folder = tempdir().expect("a folder");
+    let (straight, resumed) = (folder.path().join("straight"), folder.path().join("resumed"));
+    let args = format!("CartPole-v1 {COMMON} {PPO} --total-steps 1024");
+    train(&args, &straight).ok();
+    train(&format!("{args} --stop-after 512"), &resumed).ok();
+    let mut old = checkpoint(&resumed);
+    let is_new = |line: &str| NEW.iter().any(|key| line.starts_with(&format!("{key} = ")));
+    assert_eq!(old.config.lines().filter(|line| is_new(line)).count(), NEW.len());
+    old.config = old.config.lines().filter(|line| !is_new(line)).collect::<Vec<_>>().join("\n");
+    old.save(&latest(&resumed)).expect("a checkpoint");
+    striatum("resume --quiet", &[&resumed]).ok();
+    assert_same("old", &checkpoint(&straight), &checkpoint(&resumed));
+}
+
+#[test]
 fn a2c_on_discrete_actions() {
     interrupted_is_uninterrupted("a2c, rmsprop", &format!("CartPole-v1 {COMMON} {A2C}"));
     interrupted_is_uninterrupted("a2c, adam", &format!("CartPole-v1 {COMMON} {A2C} --set a2c.optimizer=adam"));
@@ -113,6 +191,33 @@ fn a2c_on_discrete_actions() {
 fn a2c_on_continuous_actions() {
     interrupted_is_uninterrupted("a2c, Gaussian", &format!("Pendulum-v1 {COMMON} {A2C}"));
     interrupted_is_uninterrupted("a2c, gSDE", &format!("Pendulum-v1 {COMMON} {A2C} {GSDE}"));
+}
+
+/// Random dynamics, states that count, an evaluation of what never ends, and parameters that only the checkpoint knows.
+#[test]
+fn tasks_with_parameters() {
+    for (task, sets) in [
+        ("CliffGamble-v0", "--set env.gambles=2 --set env.stake=3"),
+        ("Bandit-v0", "--set env.arms=3 --set env.steps=30 --set env.reversal=7"),
+        ("Conditioning-v0", "--set env.delay=4 --set env.probability=0.5"),
+        ("Pendulum-continuing-v0", "--set env.offset=5 --set eval.continuing_steps=50"),
+    ] {
+        interrupted_is_uninterrupted(task, &format!("{task} {COMMON} {PPO} {sets}"));
+    }
+    interrupted_is_uninterrupted("a2c", &format!("Vigour-v0 {COMMON} {A2C} --set env.duration=20"));
+}
+
+#[test]
+fn agents_whose_tasks_differ() {
+    let folder = tempdir().expect("a folder");
+    let (parent, alone) = (folder.path().join("launch"), folder.path().join("alone"));
+    let task = |rest: &str| format!("Bandit-v0 {COMMON} {PPO} --total-steps 2000 {rest}");
+    train(&task("--vary env.arms=2,6 --vary env.best=0.5,0.9 --stop-after 700"), &parent).ok();
+    striatum("resume --quiet", &[&parent]).ok();
+    train(&task("--set env.arms=6 --set env.best=0.9"), &alone).ok();
+    let run = parent.join("arms=6,best=0.9,seed7");
+    assert_same("arms=6,best=0.9", &checkpoint(&alone), &checkpoint(&run));
+    striatum("eval --episodes 3", &[&run]).ok();
 }
 
 #[test]

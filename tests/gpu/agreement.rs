@@ -1,6 +1,9 @@
 //! One agent: resumed bit for bit, learning with the policy that acted, and near the CPU's.
 
-use crate::{A2C, DUAL, GAUSSIAN, PPO, SQUASHED, STATE_DEPENDENT, Test, assert_same, config, cpu, distance, gpu};
+use crate::{
+    A2C, DUAL, GAUSSIAN, HORIZONS, PPO, QUANTILES, SQUASHED, STATE_DEPENDENT, TONIC, Test, assert_same, config, cpu,
+    distance, gpu,
+};
 use std::slice::from_ref;
 use striatum::kernels::Backend;
 use striatum::train::checkpoint::Checkpoint;
@@ -27,6 +30,10 @@ fn iterate<B: Backend>(trainer: &mut Trainer<B>, iterations: usize) -> Checkpoin
 
 fn ppo_resumed() {
     resumed("CartPole-v1", &[PPO, DUAL]);
+    resumed("Pendulum-v1", &[PPO, HORIZONS]);
+    resumed("CartPole-v1", &[PPO, DUAL, QUANTILES, &["critic.opponent=true"]]);
+    let end = resumed("CartPole-v1", &[PPO, DUAL, TONIC]);
+    assert!(end.numbers["tonic.fast"] != end.numbers["tonic.slow"] && end.numbers["tonic.average_reward"] != 0.0);
     let end = resumed("Pendulum-v1", &[PPO, STATE_DEPENDENT, TARGET_KL]);
     assert!(end.counters["optimizer_steps"] < 5 * 8, "the KL limit stops nothing: {:?}", end.counters);
 }
@@ -34,6 +41,7 @@ fn ppo_resumed() {
 fn a2c_resumed() {
     resumed("Acrobot-v1", &[A2C, ADAM]);
     resumed("Pendulum-v1", &[A2C, SQUASHED]);
+    resumed("Pendulum-v1", &[A2C, &["critic.kind=expectile", "a2c.gae_lambda=0.9"]]);
 }
 
 /// Five iterations at once; the same with a new trainer after the second one.
@@ -61,6 +69,7 @@ fn first_ratio() {
     let squashed_noise: &[&str] = &["network.squash=true", "network.state_dependent_exploration=true"];
     for (task, sets) in [
         ("CartPole-v1", [PPO, &[], warm]),
+        ("CartPole-v1", [PPO, DUAL, TONIC]),
         ("Acrobot-v1", [PPO, DUAL, shared]),
         ("Pendulum-v1", [PPO, GAUSSIAN, &[]]),
         ("Pendulum-v1", [PPO, SQUASHED, DUAL]),
@@ -89,9 +98,15 @@ fn near_the_cpu() {
     let linear: &[&str] = &["network.hidden=[]", "num_envs=3", "a2c.normalize_advantages=true"];
     for (task, sets) in [
         ("CartPole-v1", [PPO, DUAL]),
+        ("CartPole-v1", [PPO, TONIC]),
+        ("Acrobot-v1", [A2C, TONIC]),
         ("MountainCar-v0", [PPO, plain]),
         ("Pendulum-v1", [PPO, SQUASHED]),
+        ("Pendulum-v1", [PPO, HORIZONS]),
         ("Pendulum-v1", [A2C, STATE_DEPENDENT]),
+        ("CartPole-v1", [A2C, HORIZONS]),
+        ("Pendulum-v1", [PPO, QUANTILES]),
+        ("CartPole-v1", [A2C, &["critic.kind=expectile", "critic.quantiles=5"]]),
         ("CartPole-v1", [A2C, linear]),
     ] {
         let config = config(task, &sets);

@@ -1,14 +1,17 @@
 //! Several agents in one launch: each is its run alone, bit for bit.
 
-use crate::{A2C, PPO, STATE_DEPENDENT, Test, assert_same, config, gpu};
+use crate::{A2C, DUAL, PPO, QUANTILES, STATE_DEPENDENT, Test, assert_same, config, gpu};
 use striatum::train::checkpoint::Checkpoint;
 
-pub const TESTS: &[Test] =
-    &[("an_agent_of_many_is_its_run_alone_ppo", ppo), ("an_agent_of_many_is_its_run_alone_a2c", a2c)];
+pub const TESTS: &[Test] = &[
+    ("an_agent_of_many_is_its_run_alone_ppo", ppo),
+    ("an_agent_of_many_is_its_run_alone_a2c", a2c),
+    ("an_agent_of_many_is_its_run_alone_with_quantiles", quantiles),
+];
 
 /// Every setting that agents may have for themselves differs somewhere.
 fn ppo() {
-    let dual: &[&str] = &["network.pathways=dual", "dopamine.sum_decay=0.01"];
+    let dual: &[&str] = &["network.pathways=dual", "dopamine.sum_decay=0.01", "critic.horizons=3"];
     let first: &[&str] = &[
         "seed=3",
         "ppo.learning_rate=3e-3",
@@ -17,18 +20,36 @@ fn ppo() {
         "ppo.clip=0.1",
         "ppo.gamma=0.9",
         "dopamine.kappa=0.6",
+        "dopamine.reward_centering=td",
+        "dopamine.force_centering=true",
+        "dopamine.logit_decay=0.05",
     ];
-    let second: &[&str] =
-        &["seed=4", "ppo.gae_lambda=0.8", "ppo.target_kl=0.0002", "ppo.value_clip=0", "dopamine.tone=-0.3"];
+    let second: &[&str] = &[
+        "seed=4",
+        "ppo.gae_lambda=0.8",
+        "ppo.target_kl=0.0002",
+        "ppo.value_clip=0",
+        "dopamine.tone=-0.3",
+        "dopamine.tonic_gain=2",
+        "critic.longest_horizon=20",
+    ];
     let third: &[&str] = &[
         "seed=5",
         "ppo.max_grad_norm=0.1",
         "ppo.value_coef=1",
+        "critic.auxiliary_coef=0.1",
+        "critic.shortest_horizon=2",
         "ppo.anneal_clip=false",
         "ppo.adam_epsilon=1e-3",
         "dopamine.kappa=0.2",
         "dopamine.sum_decay=0.1",
         "dopamine.inverse_temperature=2",
+        "dopamine.reward_centering=mean",
+        "dopamine.centering_rate=0.3",
+        "dopamine.force_centering=true",
+        "dopamine.tonic_gain=0.5",
+        "dopamine.tonic_fast=0.3",
+        "dopamine.tonic_slow=0.2",
     ];
     let ends = together("CartPole-v1", &[PPO, dual], &[first, second, third]);
     let steps = ends.each_ref().map(|end| end.counters["optimizer_steps"]);
@@ -53,6 +74,13 @@ fn a2c() {
         "network.orthogonal_init=false",
     ];
     together("Pendulum-v1", &[A2C, STATE_DEPENDENT], &[first, second, third]);
+}
+
+fn quantiles() {
+    let first: &[&str] = &["seed=3", "critic.huber=0.5", "ppo.gamma=0.9"];
+    let second: &[&str] = &["seed=4", "critic.huber=0", "ppo.gae_lambda=0.5"];
+    let third: &[&str] = &["seed=5", "dopamine.kappa=0.6"];
+    together("CartPole-v1", &[PPO, DUAL, QUANTILES, &["critic.opponent=true"]], &[first, second, third]);
 }
 
 #[track_caller]

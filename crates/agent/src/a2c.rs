@@ -1,7 +1,7 @@
 //! Synchronous advantage actor-critic (Mnih et al. 2016): one gradient step on the whole rollout.
 
 use crate::learner::StepSettings;
-use crate::{A2cSettings, AgentUpdate, DopamineSettings, Learner, OptimizerKind, Rollout};
+use crate::{A2cSettings, AgentUpdate, Learner, OptimizerKind, Rollout};
 use striatum_kernels::{Backend, KernelError, LossParams, Objective, OptimizerParams};
 
 /// One gradient step on a rollout of every agent. What came of it, agent by agent, is then told by [`Learner::outcome`].
@@ -13,14 +13,15 @@ pub fn update_a2c<'a, B: Backend>(
     rollout: &Rollout<B>,
     agents: impl Iterator<Item = AgentUpdate<'a, A2cSettings>> + Clone,
 ) -> Result<(), KernelError> {
-    let settings = |agent: AgentUpdate<'_, A2cSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
+    let settings = |agent: AgentUpdate<'_, A2cSettings>| step_settings(&agent);
     learner.begin_update(1, agents.map(settings));
     learner.in_order(rollout.rows());
     learner.step(rollout, 0, rollout.rows())?;
     learner.finish_update()
 }
 
-fn step_settings(settings: &A2cSettings, dopamine: &DopamineSettings, remaining: f32) -> StepSettings {
+fn step_settings(agent: &AgentUpdate<'_, A2cSettings>) -> StepSettings {
+    let AgentUpdate { settings, dopamine, critic, remaining, .. } = *agent;
     let (kind, beta2) = match settings.optimizer {
         OptimizerKind::Adam => (0, 0.999),
         OptimizerKind::Rmsprop => (1, settings.rmsprop_alpha),
@@ -31,10 +32,14 @@ fn step_settings(settings: &A2cSettings, dopamine: &DopamineSettings, remaining:
             clip: 0.0,
             value_clip: 0.0,
             value_coef: settings.value_coef,
+            auxiliary_coef: critic.auxiliary_coef,
+            critic: critic.kind as u32,
+            huber: critic.huber,
+            opponent: u32::from(critic.opponent),
             entropy_coef: settings.entropy_coef,
             kappa: dopamine.kappa,
             sum_decay: dopamine.sum_decay,
-            padding: 0.0,
+            logit_decay: dopamine.logit_decay,
         },
         optimizer: OptimizerParams {
             kind,

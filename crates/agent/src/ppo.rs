@@ -1,7 +1,7 @@
 //! Proximal policy optimisation (Schulman et al. 2017), with the details of CleanRL's `ppo.py` and Stable-Baselines3's `PPO`.
 
 use crate::learner::StepSettings;
-use crate::{AgentUpdate, DopamineSettings, Learner, PpoSettings, Rollout};
+use crate::{AgentUpdate, Learner, PpoSettings, Rollout};
 use striatum_kernels::{Backend, KernelError, LossParams, Objective, OptimizerParams};
 use striatum_rng::{Purpose, Stream};
 
@@ -21,7 +21,7 @@ pub fn update_ppo<'a, B: Backend>(
     };
     let (epochs, minibatches) = (*epochs, *minibatches);
     let rows = rollout.rows() / minibatches;
-    let settings = |agent: AgentUpdate<'_, PpoSettings>| step_settings(agent.settings, agent.dopamine, agent.remaining);
+    let settings = |agent: AgentUpdate<'_, PpoSettings>| step_settings(&agent);
     learner.begin_update(epochs * minibatches, agents.clone().map(settings));
 
     'epochs: for epoch in 0..epochs {
@@ -41,7 +41,8 @@ fn key(seed: u64, epoch: usize, iteration: u32) -> [u32; 2] {
     [stream.word(), stream.word()]
 }
 
-fn step_settings(settings: &PpoSettings, dopamine: &DopamineSettings, remaining: f32) -> StepSettings {
+fn step_settings(agent: &AgentUpdate<'_, PpoSettings>) -> StepSettings {
+    let AgentUpdate { settings, dopamine, critic, remaining, .. } = *agent;
     let annealed = |on: bool| if on { remaining } else { 1.0 };
     StepSettings {
         loss: LossParams {
@@ -49,10 +50,14 @@ fn step_settings(settings: &PpoSettings, dopamine: &DopamineSettings, remaining:
             clip: settings.clip * annealed(settings.anneal_clip),
             value_clip: settings.value_clip,
             value_coef: settings.value_coef,
+            auxiliary_coef: critic.auxiliary_coef,
+            critic: critic.kind as u32,
+            huber: critic.huber,
+            opponent: u32::from(critic.opponent),
             entropy_coef: settings.entropy_coef,
             kappa: dopamine.kappa,
             sum_decay: dopamine.sum_decay,
-            padding: 0.0,
+            logit_decay: dopamine.logit_decay,
         },
         optimizer: OptimizerParams {
             kind: 0,

@@ -1,7 +1,8 @@
 //! What a user can set about the agent. These are sections of the run's configuration; the defaults stand here and nowhere else.
 
 use serde::{Deserialize, Serialize};
-use striatum_kernels::Activation;
+use std::ops::Range;
+use striatum_kernels::{Activation, CriticKind};
 
 /// Which algorithm trains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,7 +186,99 @@ impl Default for NetworkSettings {
     }
 }
 
-/// Section `dopamine`: the opponent pathways' numbers; only `inverse_temperature` matters with a single pathway.
+/// Section `critic`: what the value heads are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CriticSettings {
+    /// `scalar`, or the return's distribution as `quantile`s or `expectile`s.
+    pub kind: CriticKind,
+    /// K, the heads of a distribution.
+    pub quantiles: usize,
+    /// Threshold of the quantiles' Huber loss; 0 is off.
+    pub huber: f32,
+    /// Whether `dopamine.kappa` goes by the distribution's upper half for the direct pathway, and by the lower one for the indirect.
+    pub opponent: bool,
+    /// Auxiliary value heads, which predict the return under other discounts (Masset et al. 2025, Fedus et al. 2019); 0 is off.
+    pub horizons: usize,
+    /// The shortest one's horizon tau, in steps: its discount is `1 - 1 / tau`.
+    pub shortest_horizon: f32,
+    /// The longest one's; those between are evenly spaced in `log tau`.
+    pub longest_horizon: f32,
+    /// Weight of the auxiliary heads' value loss, a mean over them.
+    pub auxiliary_coef: f32,
+}
+
+impl Default for CriticSettings {
+    fn default() -> Self {
+        Self {
+            kind: CriticKind::Scalar,
+            quantiles: 32,
+            huber: 0.0,
+            opponent: false,
+            horizons: 0,
+            shortest_horizon: 5.0,
+            longest_horizon: 200.0,
+            auxiliary_coef: 0.5,
+        }
+    }
+}
+
+impl CriticSettings {
+    /// Whether the heads are a distribution.
+    pub fn is_distribution(&self) -> bool {
+        self.kind != CriticKind::Scalar
+    }
+
+    /// K, the value heads.
+    pub fn heads(&self) -> usize {
+        if self.is_distribution() { self.quantiles } else { 1 + self.horizons }
+    }
+
+    /// Which heads of a distribution each value that advantages are estimated from is the mean of: the state's value and, for
+    /// opponents, that of the upper and of the lower half. None if the critic is scalar.
+    ///
+    /// The mean of the return is the mean of its quantiles, but the expectile of 1/2: of those, the two in the middle, or the one.
+    pub fn groups(&self) -> Vec<Range<usize>> {
+        let (count, half) = (self.quantiles, self.quantiles / 2);
+        let mean = match self.kind {
+            CriticKind::Scalar => return Vec::new(),
+            CriticKind::Quantile => 0..count,
+            CriticKind::Expectile => (count - 1) / 2..count / 2 + 1,
+        };
+        if self.opponent { vec![mean, count - half..count, 0..half] } else { vec![mean] }
+    }
+
+    /// The discounts that advantages are estimated with, `[G]`: those of every scalar head, which are `gamma` and those of the
+    /// horizons, the shortest first; or `gamma` for all means of a distribution. A single horizon is the shortest.
+    pub fn discounts(&self, gamma: f32) -> Vec<f32> {
+        if self.is_distribution() {
+            return vec![gamma; self.groups().len()];
+        }
+        let [shortest, longest] = [self.shortest_horizon, self.longest_horizon].map(f64::from);
+        let horizon = |i: usize| {
+            // tau_i = shortest (longest / shortest)^(i / (n - 1)), gamma_i = 1 - 1 / tau_i
+            let tau = shortest * (longest / shortest).powf(i as f64 / (self.horizons - 1).max(1) as f64);
+            (1.0 - 1.0 / tau) as f32
+        };
+        std::iter::once(gamma).chain((0..self.horizons).map(horizon)).collect()
+    }
+}
+
+/// How rewards are centred (Naik et al. 2024).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RewardCentering {
+    /// Not at all.
+    #[default]
+    None,
+    /// The average reward is learned from TD errors.
+    Td,
+    /// It is a moving average of rewards.
+    Mean,
+}
+
+/// Section `dopamine`: the opponent pathways' numbers (with a single pathway `tone`, `kappa` and `sum_decay` have no meaning), and the
+/// tonic signals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DopamineSettings {
@@ -197,10 +290,73 @@ pub struct DopamineSettings {
     pub kappa: f32,
     /// Weight of the sum mode's decay; must be positive when `kappa` is.
     pub sum_decay: f32,
+    /// Whether the average reward is subtracted from every reward, and how it is learned; for continuing tasks.
+    pub reward_centering: RewardCentering,
+    /// Step size of the average reward, one step a rollout.
+    pub centering_rate: f32,
+    /// Whether rewards may be centred in tasks whose episodes end.
+    pub force_centering: bool,
+    /// How strongly the inverse temperature of a categorical policy follows the rise and fall of rewards; 0 is off.
+    pub tonic_gain: f32,
+    /// Step size of the fast average of rollouts' mean rewards.
+    pub tonic_fast: f32,
+    /// Step size of the slow one; must be below `tonic_fast` where `tonic_gain` is on.
+    pub tonic_slow: f32,
+    /// Weight of the decay `1/2 mean |l / beta|^2` of a categorical policy's logits.
+    pub logit_decay: f32,
 }
 
 impl Default for DopamineSettings {
     fn default() -> Self {
-        Self { tone: 0.0, inverse_temperature: 1.0, kappa: 0.0, sum_decay: 0.0 }
+        Self {
+            tone: 0.0,
+            inverse_temperature: 1.0,
+            kappa: 0.0,
+            sum_decay: 0.0,
+            reward_centering: RewardCentering::None,
+            centering_rate: 0.1,
+            force_centering: false,
+            tonic_gain: 0.0,
+            tonic_fast: 0.1,
+            tonic_slow: 0.01,
+            logit_decay: 0.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CriticKind, CriticSettings};
+
+    #[test]
+    fn horizons_are_evenly_spaced_in_their_logarithm() {
+        // 5, 10, 20, 40 steps: 1 - 1 / tau.
+        let settings = |horizons| CriticSettings { horizons, longest_horizon: 40.0, ..Default::default() };
+        let discounts = settings(4).discounts(0.98);
+        for (discount, expected) in discounts.iter().zip([0.98, 0.8, 0.9, 0.95, 0.975]) {
+            assert!((discount - expected).abs() < 1e-6, "{discounts:?}");
+        }
+        assert_eq!((discounts.len(), settings(4).heads()), (5, 5));
+        assert_eq!(settings(1).discounts(0.5), [0.5, 0.8]);
+        assert_eq!(settings(0).discounts(0.5), [0.5]);
+        let distribution = CriticSettings { kind: CriticKind::Quantile, quantiles: 7, ..settings(0) };
+        assert_eq!((distribution.discounts(0.5), distribution.heads()), (vec![0.5], 7));
+        let instant = CriticSettings { horizons: 2, shortest_horizon: 1.0, longest_horizon: 1.0, ..settings(0) };
+        assert_eq!(instant.discounts(0.5), [0.5, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_value_is_the_mean_of_all_quantiles_and_the_middle_expectile() {
+        let groups = |kind, quantiles, opponent| -> Vec<(usize, usize)> {
+            let settings = CriticSettings { kind, quantiles, opponent, ..Default::default() };
+            settings.groups().iter().map(|group| (group.start, group.end)).collect()
+        };
+        assert_eq!(groups(CriticKind::Scalar, 8, false), []);
+        assert_eq!(groups(CriticKind::Quantile, 8, false), [(0, 8)]);
+        assert_eq!(groups(CriticKind::Quantile, 8, true), [(0, 8), (4, 8), (0, 4)]);
+        assert_eq!(groups(CriticKind::Quantile, 7, true), [(0, 7), (4, 7), (0, 3)]);
+        assert_eq!(groups(CriticKind::Expectile, 8, false), [(3, 5)]);
+        assert_eq!(groups(CriticKind::Expectile, 7, true), [(3, 4), (4, 7), (0, 3)]);
+        assert_eq!(groups(CriticKind::Expectile, 2, true), [(0, 2), (1, 2), (0, 1)]);
     }
 }

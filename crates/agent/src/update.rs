@@ -1,6 +1,6 @@
 //! What an update reports, whatever the algorithm.
 
-use crate::DopamineSettings;
+use crate::{CriticSettings, DopamineSettings};
 use striatum_kernels::{Backend, KernelError, LOSS_METRICS, LossMetrics};
 
 /// One agent's part in an update.
@@ -10,6 +10,8 @@ pub struct AgentUpdate<'a, S> {
     pub settings: &'a S,
     /// Settings of the pathways.
     pub dopamine: &'a DopamineSettings,
+    /// Settings of the value heads.
+    pub critic: &'a CriticSettings,
     /// The share of the run that is left, 1 to 0, for annealing.
     pub remaining: f32,
     /// The agent's seed, which decides the order of samples.

@@ -7,10 +7,10 @@ use common::{Rows, loss_params, normals, outputs, policies, relative_error, spec
 use proptest::prelude::*;
 use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, cpu_device};
 use striatum_agent::{FusedNetwork, Network};
-use striatum_kernels::{Activation, Cpu, LossParams, MlpSpec};
+use striatum_kernels::{Activation, Cpu, CriticKind, LossParams, MlpSpec};
 
 /// Outputs, gradients and metrics of one pass over `rows` rows, scattered among others, of which every fifth is masked.
-fn pass(network: &mut dyn Network<Cpu>, spec: &MlpSpec, rows: usize, kappa: f32) -> [Vec<f32>; 3] {
+fn pass(network: &mut dyn Network<Cpu>, spec: &MlpSpec, rows: usize, kappa: f32, critic: CriticKind) -> [Vec<f32>; 3] {
     let sources = rows + 3;
     let mut data = Rows::new(&spec.head, sources);
     data.order = (0..rows as u32).map(|i| (i * 7 + 2) % sources as u32).collect();
@@ -19,7 +19,7 @@ fn pass(network: &mut dyn Network<Cpu>, spec: &MlpSpec, rows: usize, kappa: f32)
     data.inverse_temperature.fill(1.4);
     let weights = normals(1, spec.param_count(), 0.5);
     let observations = normals(2, sources * spec.inputs, 1.0);
-    let params = LossParams { kappa, sum_decay: 0.01, value_clip: 0.3, ..loss_params() };
+    let params = LossParams { kappa, sum_decay: 0.01, value_clip: 0.3, critic: critic as u32, ..loss_params() };
     let (gradients, metrics) = data.differentiate(network, spec, params, &weights, &observations);
     [outputs(network, &observations, sources), gradients, metrics]
 }
@@ -36,13 +36,16 @@ proptest! {
         hidden in prop::collection::vec(1_usize..40, 0..5),
         activation in prop::sample::select(vec![Activation::Tanh, Activation::Relu, Activation::Silu]),
         rows in 1_usize..200,
+        value_heads in 1_usize..6,
+        critic in prop::sample::select(vec![CriticKind::Scalar, CriticKind::Quantile, CriticKind::Expectile]),
     ) {
-        let spec = spec(policy, dual, &hidden, shared, activation);
+        let mut spec = spec(policy, dual, &hidden, shared, activation);
+        spec.head.value_heads = value_heads;
         let kappa = if asymmetric { 0.6 } else { 0.0 };
         let mut fused = FusedNetwork::new(&spec, 1, &Cpu::with_threads(2));
         let mut burn = BurnNetwork::new(spec.inputs, &cpu_device(), |device| ActorCritic::new(&spec, device));
-        let [outputs, gradients, metrics] = pass(&mut fused, &spec, rows, kappa);
-        let [expected_outputs, expected_gradients, expected_metrics] = pass(&mut burn, &spec, rows, kappa);
+        let [outputs, gradients, metrics] = pass(&mut fused, &spec, rows, kappa, critic);
+        let [expected_outputs, expected_gradients, expected_metrics] = pass(&mut burn, &spec, rows, kappa, critic);
         prop_assert!(relative_error(&outputs, &expected_outputs) < 1e-5);
         // Relative to the whole gradient: a single bias can be a sum that cancels.
         let error = relative_error(&gradients, &expected_gradients);

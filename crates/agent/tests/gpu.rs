@@ -46,8 +46,8 @@ mod compare {
     use libtest_mimic::Failed;
     use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device};
     use striatum_agent::{
-        A2cSettings, AgentUpdate, DopamineSettings, FusedNetwork, Learner, LearnerState, NetworkSettings, PpoSettings,
-        Rollout, Transitions, initial_weights, update_a2c, update_ppo,
+        A2cSettings, AgentUpdate, CriticSettings, DopamineSettings, FusedNetwork, Learner, LearnerState,
+        NetworkSettings, PpoSettings, Rollout, Transitions, initial_weights, update_a2c, update_ppo,
     };
     use striatum_kernels::{Activation, Backend, Cpu, Gpu, MlpSpec, Noise, PolicyHead};
 
@@ -56,12 +56,21 @@ mod compare {
     const ROWS: usize = STEPS * ENVS;
 
     pub fn choices() -> Result<(), Failed> {
-        let dopamine = DopamineSettings { kappa: 0.5, sum_decay: 0.01, tone: 0.2, inverse_temperature: 1.5 };
+        let (kappa, sum_decay, logit_decay) = (0.5, 0.01, 0.02);
+        let dopamine = DopamineSettings {
+            kappa,
+            sum_decay,
+            logit_decay,
+            tone: 0.2,
+            inverse_temperature: 1.5,
+            ..Default::default()
+        };
         compare(&spec(policies()[1].clone(), true, &[16, 8], false, Activation::Tanh), Some(ppo()), &dopamine)
     }
 
     pub fn gaussian() -> Result<(), Failed> {
-        let spec = spec(policies()[2].clone(), false, &[16], true, Activation::Silu);
+        let mut spec = spec(policies()[2].clone(), false, &[16], true, Activation::Silu);
+        spec.head.value_heads = 4;
         compare(&spec, Some(ppo()), &DopamineSettings::default())
     }
 
@@ -105,12 +114,13 @@ mod compare {
     ) -> Result<(Vec<f32>, Vec<f32>), Failed> {
         let rollout = rollout(&mut learner, dopamine)?;
         let deltas = learner.backend().download(&rollout.deltas)?;
-        let agent = |settings| AgentUpdate { settings, dopamine, remaining: 1.0, seed: 3 };
+        let critic = &CriticSettings::default();
+        let agent = |settings| AgentUpdate { settings, dopamine, critic, remaining: 1.0, seed: 3 };
         match ppo {
             Some(ppo) => update_ppo(&mut learner, &rollout, std::iter::once(agent(ppo)), 0)?,
             None => {
                 let settings = A2cSettings::default();
-                let agent = AgentUpdate { settings: &settings, dopamine, remaining: 1.0, seed: 3 };
+                let agent = AgentUpdate { settings: &settings, dopamine, critic, remaining: 1.0, seed: 3 };
                 update_a2c(&mut learner, &rollout, std::iter::once(agent))?;
             }
         }
@@ -124,7 +134,7 @@ mod compare {
     fn rollout<B: Backend>(learner: &mut Learner<B>, dopamine: &DopamineSettings) -> Result<Rollout<B>, Failed> {
         let spec = learner.spec().clone();
         let (inputs, head) = (spec.inputs, &spec.head);
-        let mut rollout = Rollout::new(learner.backend(), &spec, 1, STEPS, ENVS);
+        let mut rollout = Rollout::new(learner.backend(), &spec, &CriticSettings::default(), 1, STEPS, ENVS);
         let observations = normals(30, ROWS * inputs, 1.0);
         let (tone, beta) = (vec![dopamine.tone; ROWS], vec![dopamine.inverse_temperature; ROWS]);
         let width = head.policy.action_width();
@@ -163,7 +173,8 @@ mod compare {
         rollout.write(learner.backend(), 0..ENVS, &transitions);
         let (last, finals) = (normals(41, ENVS * inputs, 1.0), normals(42, 2 * inputs, 1.0));
         learner.bootstrap(&mut rollout, &last, &finals, &[21, 40])?;
-        rollout.estimate(learner.backend(), &[0.97], &[0.9]);
+        let gamma: Vec<f32> = (0..head.value_heads).map(|k| 0.97 - 0.1 * k as f32).collect();
+        rollout.estimate(learner.backend(), &gamma, &vec![0.9; head.value_heads], &[0.2]);
         Ok(rollout)
     }
 }

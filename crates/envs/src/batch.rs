@@ -26,6 +26,7 @@ pub struct Batch<E> {
     rule: Rule,
     observation_space: Space,
     action_space: Space,
+    continuing: bool,
     solved_at: Option<f32>,
     builtin: Option<&'static str>,
     split: Split,
@@ -78,9 +79,10 @@ impl<E: Env> Batch<E> {
             action_width: action_space.width(),
             time_limit: env.time_limit(),
         };
-        let solved_at = env.solved_at();
+        let (continuing, solved_at) = (env.continuing() && rule.time_limit.is_none(), env.solved_at());
         let split = Split::Timing { steps: 0, shortest: Duration::MAX };
-        let mut batch = Self { slots, rule, observation_space, action_space, solved_at, builtin: None, split };
+        let mut batch =
+            Self { slots, rule, observation_space, action_space, continuing, solved_at, builtin: None, split };
         batch.reset(0, 0, &mut vec![0.0; num_envs * rule.observation_width])?;
         Ok(batch)
     }
@@ -234,6 +236,10 @@ impl<E: Env> VecEnv for Batch<E> {
 
     fn solved_at(&self) -> Option<f32> {
         self.solved_at
+    }
+
+    fn continuing(&self) -> bool {
+        self.continuing
     }
 
     fn builtin(&self) -> Option<&'static str> {

@@ -28,6 +28,12 @@ pub trait Env: Send {
         None
     }
 
+    /// Whether the task goes on for ever: it has neither terminal states nor a time limit. What counts is then the reward a step, and an
+    /// evaluation counts so many steps as an episode.
+    fn continuing(&self) -> bool {
+        false
+    }
+
     /// The mean return of 100 episodes from which the task counts as solved, if one is agreed upon.
     fn solved_at(&self) -> Option<f32> {
         None
@@ -61,6 +67,10 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn time_limit(&self) -> Option<u32> {
         (**self).time_limit()
+    }
+
+    fn continuing(&self) -> bool {
+        (**self).continuing()
     }
 
     fn solved_at(&self) -> Option<f32> {
@@ -141,6 +151,11 @@ pub trait VecEnv: Send {
     /// The mean return of 100 episodes from which the task counts as solved, if one is agreed upon.
     fn solved_at(&self) -> Option<f32>;
 
+    /// Whether the task goes on for ever, as [`Env::continuing`] says.
+    fn continuing(&self) -> bool {
+        false
+    }
+
     /// The name of the built-in task that this is a batch of, if it is one: an engine may then step it by itself.
     fn builtin(&self) -> Option<&'static str> {
         None
@@ -184,6 +199,10 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
 
     fn solved_at(&self) -> Option<f32> {
         (**self).solved_at()
+    }
+
+    fn continuing(&self) -> bool {
+        (**self).continuing()
     }
 
     fn builtin(&self) -> Option<&'static str> {

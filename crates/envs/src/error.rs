@@ -11,6 +11,30 @@ pub enum EnvError {
         /// The nearest name there is.
         suggestion: Option<String>,
     },
+    /// The task has no such parameter.
+    #[error("task `{task}` has no parameter `env.{name}`; {hint}")]
+    UnknownParam {
+        /// The task.
+        task: &'static str,
+        /// The parameter asked for.
+        name: String,
+        /// The nearest parameter there is, and all of them.
+        hint: String,
+    },
+    /// An argument that a parameter may not have.
+    #[error("`env.{name}` ({value}) of task `{task}` must be {allowed}; try {fix}")]
+    BadParam {
+        /// The task.
+        task: &'static str,
+        /// The parameter.
+        name: &'static str,
+        /// Its argument.
+        value: String,
+        /// What it may be.
+        allowed: String,
+        /// An argument that is allowed.
+        fix: String,
+    },
     /// A batch of no environments.
     #[error("`num_envs` is 0; give at least 1")]
     NoEnvironments,

@@ -24,8 +24,10 @@
 
 mod batch;
 pub mod classic;
+pub mod dopamine;
 mod env;
 mod error;
+mod params;
 mod registry;
 mod space;
 mod trace;
@@ -33,7 +35,8 @@ mod trace;
 pub use batch::Batch;
 pub use env::{Env, Snapshot, Step, StepBuffers, VecEnv};
 pub use error::EnvError;
-pub use registry::{TaskInfo, make, make_one, tasks};
+pub use params::{Param, ParamDefault, ParamKind, Params};
+pub use registry::{TaskInfo, check_params, make, make_one, make_one_with, make_with, task, tasks};
 pub use space::Space;
 pub use striatum_rng::{Purpose, Stream};
-pub use trace::{TraceStep, parse_actions, parse_state, trace};
+pub use trace::{TraceStep, parse_actions, parse_state, trace, trace_env};

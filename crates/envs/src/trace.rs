@@ -1,6 +1,6 @@
 //! Stepping one environment by hand from a given internal state.
 
-use crate::{EnvError, Space, make_one};
+use crate::{Env, EnvError, Space, make_one};
 use serde::Serialize;
 use serde_json::Value;
 use striatum_rng::{Purpose, Stream};
@@ -28,7 +28,14 @@ pub struct TraceStep {
 /// [`EnvError::UnknownTask`], [`EnvError::BadState`], [`EnvError::BadAction`] with the position of the action, or
 /// [`EnvError::NotFinite`] where the numbers overflow.
 pub fn trace(task: &str, state: &[f64], actions: &[Vec<f32>]) -> Result<Vec<TraceStep>, EnvError> {
-    let mut env = make_one(task)?;
+    trace_env(&mut *make_one(task)?, state, actions)
+}
+
+/// [`trace`] in an environment that is there already.
+///
+/// # Errors
+/// As [`trace`].
+pub fn trace_env(env: &mut dyn Env, state: &[f64], actions: &[Vec<f32>]) -> Result<Vec<TraceStep>, EnvError> {
     let (action_space, time_limit) = (env.action_space(), env.time_limit());
     let mut observation = vec![0.0; env.observation_space().width()];
     env.set_state(state, &mut observation)?;

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use striatum_envs::{Batch, EnvError, Space, StepBuffers, TaskInfo, VecEnv, make_one, parse_actions, tasks, trace};
+use striatum_envs::{
+    Batch, EnvError, Space, StepBuffers, TaskInfo, VecEnv, make_one, parse_actions, task, tasks, trace,
+};
 
 /// Largest difference of an observation, relative to its range, that counts as the same: a hundredth of what is asked. The
 /// range is that of the observation space, or of the recorded trajectories where that is infinite.
@@ -49,8 +51,8 @@ fn fixture(task: &str) -> Fixture {
 }
 
 fn for_each_task(check: impl Fn(&TaskInfo, Fixture)) {
-    assert_eq!(tasks().len(), 5);
-    tasks().iter().for_each(|task| check(task, fixture(task.name)));
+    let theirs = ["CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1", "Pendulum-v1"];
+    theirs.iter().for_each(|name| check(task(name).unwrap(), fixture(name)));
 }
 
 fn span<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {

@@ -6,10 +6,12 @@ use striatum_envs::{make, tasks};
 fn uniform_ranges(task: &str) -> Vec<(f64, f64)> {
     let pi = std::f64::consts::PI;
     match task {
+        "Bandit-v0" | "RiskyChoice-v0" | "Vigour-v0" => vec![(0.0, 0.0)],
+        "CliffGamble-v0" => vec![(2.0, 2.0), (0.0, 0.0)],
         "CartPole-v1" => vec![(-0.05, 0.05); 4],
         "MountainCar-v0" | "MountainCarContinuous-v0" => vec![(-0.6, -0.4), (0.0, 0.0)],
         "Acrobot-v1" => vec![(-0.1, 0.1); 4],
-        "Pendulum-v1" => vec![(-pi, pi), (-1.0, 1.0)],
+        "Pendulum-v1" | "Pendulum-continuing-v0" => vec![(-pi, pi), (-1.0, 1.0)],
         other => panic!("no ranges for {other}"),
     }
 }
@@ -17,7 +19,8 @@ fn uniform_ranges(task: &str) -> Vec<(f64, f64)> {
 #[test]
 fn first_states_are_uniform_and_independent() {
     const N: usize = 20_000;
-    for task in tasks() {
+    // A first cue comes after a whole number of steps: `dopamine.rs` has its distribution.
+    for task in tasks().iter().filter(|task| task.name != "Conditioning-v0") {
         let ranges = uniform_ranges(task.name);
         let mut batch = make(task.name, N).unwrap();
         batch.reset(11, 0, &mut vec![0.0; N * task.observation_space.width()]).unwrap();

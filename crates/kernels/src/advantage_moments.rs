@@ -37,7 +37,7 @@ pub(crate) fn mirror(batch: &Minibatch<'_, Vec<f32>, Vec<u32>>, normalize: bool,
     for (agent, out) in out.chunks_exact_mut(4).take(batch.agents).enumerate() {
         let rows = Rows {
             chosen: batch.chosen(agent),
-            advantages: &batch.advantages[agent * batch.heads * sources..][..sources],
+            advantages: &batch.advantages[agent * batch.advantage_heads * sources..][..sources],
             mask: &batch.mask[agent * sources..][..sources],
         };
         let [count, total] = rows.sums(|a| [1.0, a]);

@@ -3,7 +3,7 @@
 //!
 //! Every array has a leading agent index A: many agents are one launch. `f32` flags are 0.0 or 1.0.
 
-use crate::{HeadLayout, KernelError, RolloutStatsArgs};
+use crate::{HeadLayout, KernelError, MeanHeadsArgs, RolloutStatsArgs, SrLambdaArgs};
 use bytemuck::{Pod, Zeroable};
 
 /// The shape of a rollout: A agents, K value heads, T steps, N environments an agent.
@@ -26,6 +26,8 @@ pub struct TdErrorArgs<'a, B> {
     pub shape: RolloutShape,
     /// Discount, `[A, K]`.
     pub gamma: &'a [f32],
+    /// What is subtracted from every reward, `[A]`: 0, or the average reward of reward centering (Naik et al. 2024).
+    pub average_reward: &'a [f32],
     /// `[A, T, N]`.
     pub rewards: &'a B,
     /// `[A, T, N]`.
@@ -81,9 +83,9 @@ pub struct LossParams {
     pub objective: u32,
     /// Clip range of the ratio.
     pub clip: f32,
-    /// Clip range of the value's change; 0 is off.
+    /// Clip range of the change of a scalar critic's values; 0 is off.
     pub value_clip: f32,
-    /// Weight of the value loss `mean 1/2 (V - R)^2`, summed over heads.
+    /// Weight of the first head's value loss `mean 1/2 (V - R)^2`, or of the distribution's.
     pub value_coef: f32,
     /// Weight of the entropy bonus.
     pub entropy_coef: f32,
@@ -91,8 +93,17 @@ pub struct LossParams {
     pub kappa: f32,
     /// Weight of the sum mode's decay `1/2 mean |g + n|^2`.
     pub sum_decay: f32,
-    /// Keeps the size a multiple of 16 bytes.
-    pub padding: f32,
+    /// Weight of the decay of a categorical policy's logits at inverse temperature 1, `1/2 mean |l / beta|^2`.
+    pub logit_decay: f32,
+    /// Weight of the value loss of the auxiliary heads, which is a mean over them.
+    pub auxiliary_coef: f32,
+    /// A [`CriticKind`](crate::CriticKind). A distribution's loss is a mean over heads i and targets j, `|tau_i - 1[u < 0]| rho(u)` with
+    /// `u = target_j - theta_i`, where rho is `|u|` for quantiles and `u^2` for expectiles.
+    pub critic: u32,
+    /// The quantiles' Huber threshold k: rho is `u^2 / 2k` where `|u| <= k` and `|u| - k/2` beyond; 0 is off.
+    pub huber: f32,
+    /// 1 if kappa goes by the signs of the second head's advantage for the direct pathway, and the third's for the indirect one.
+    pub opponent: u32,
 }
 
 /// The metrics that [`Backend::actor_critic_loss`] gives, each a mean over the rows that count.
@@ -101,7 +112,7 @@ pub struct LossParams {
 pub struct LossMetrics {
     /// The policy's loss, without entropy.
     pub policy_loss: f32,
-    /// `1/2 (V - R)^2`, summed over heads, before its weight.
+    /// `1/2 (V - R)^2` of the first head, or the distribution's loss, before its weight.
     pub value_loss: f32,
     /// Entropy of the policy (of `u`, before a squash).
     pub entropy: f32,
@@ -123,6 +134,8 @@ pub struct LossMetrics {
     pub sum_mode: f32,
     /// Mean of `|ratio - 1|`: 0 in the first minibatch of an iteration.
     pub ratio_deviation: f32,
+    /// `1/2 (V - R)^2`, a mean over the auxiliary heads, before its weight (0 without any).
+    pub auxiliary_value_loss: f32,
 }
 
 /// How many numbers [`LossMetrics`] has.
@@ -159,13 +172,15 @@ pub struct Minibatch<'a, B, I> {
     pub source_rows: usize,
     /// K.
     pub heads: usize,
+    /// G, the heads that advantages are of.
+    pub advantage_heads: usize,
     /// Which rows.
     pub selection: Selection<'a, I>,
     /// Stored actions (`u` where squashed), `[A, S, action width]`.
     pub actions: &'a B,
     /// `log pi_old(a|s)`, `[A, S]`.
     pub log_probs: &'a B,
-    /// Raw advantages, `[A, K, S]`; the actor learns from those of the first head.
+    /// Raw advantages, `[A, G, S]`; the actor learns from those of the first head.
     pub advantages: &'a B,
     /// Value targets, `[A, K, S]`.
     pub returns: &'a B,
@@ -199,7 +214,8 @@ impl<B, I> Minibatch<'_, B, I> {
             && self.value_rows >= self.source_rows
             && len(self.actions) >= sources * action_width
             && a_row.into_iter().all(|buffer| len(buffer) >= sources)
-            && [self.advantages, self.returns].into_iter().all(|buffer| len(buffer) >= sources * self.heads)
+            && len(self.advantages) >= sources * self.advantage_heads
+            && len(self.returns) >= sources * self.heads
             && len(self.values) >= self.agents * self.heads * self.value_rows;
         assert!(long_enough, "a minibatch of {} x {} rows has too short a buffer", self.agents, self.rows);
     }
@@ -394,11 +410,20 @@ pub trait Backend {
     /// As [`download`](Self::download).
     fn read(&self, buffer: &Self::Buffer, at: usize, out: &mut [f32]) -> Result<(), KernelError>;
 
-    /// `delta_t = r_t + gamma (1 - terminated_t) V(s'_t) - V(s_t)`, where `s'_t` is the final observation of a truncated episode.
+    /// `delta_t = r_t - rbar + gamma (1 - terminated_t) V(s'_t) - V(s_t)`, where `s'_t` is the final observation of a truncated
+    /// episode.
     fn td_error(&self, args: TdErrorArgs<'_, Self::Buffer>);
 
     /// Generalised advantage estimation (Schulman et al. 2016): `A_t = delta_t + gamma lambda (1 - terminated_t) (1 - truncated_t) A_{t+1}`.
     fn gae(&self, args: GaeArgs<'_, Self::Buffer>);
+
+    /// `means[a, g, :]` is the mean of `values[a, k, :]` over the heads k of group g.
+    fn mean_heads(&self, args: MeanHeadsArgs<'_, Self::Buffer>);
+
+    /// Samples of the return by replacement along the trajectory (SR(lambda) of Nam, Kim & Park 2021): `Z_t[k] = r_t + gamma (1 - terminated_t) X`,
+    /// where X is `Z_{t+1}[k]` with probability lambda, but at the rollout's and an episode's end, and else `theta_k(s'_t)`. The draws are
+    /// those of [`Purpose::Replacement`](striatum_rng::Purpose::Replacement) at (environment, `first_step + t`), word k.
+    fn sr_lambda(&self, args: SrLambdaArgs<'_, Self::Buffer>);
 
     /// `out[a, i, :] = source[a, chosen[a, i], :]`, with `source` `[A, S, width]` and `out` `[A, R, width]` for R `rows`.
     fn gather(

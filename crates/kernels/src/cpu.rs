@@ -2,8 +2,8 @@
 
 use crate::pool::Pool;
 use crate::{
-    Backend, GaeArgs, KernelError, LossArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection, TakeColumnsArgs,
-    TdErrorArgs,
+    Backend, GaeArgs, KernelError, LossArgs, MeanHeadsArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection,
+    SrLambdaArgs, TakeColumnsArgs, TdErrorArgs,
 };
 use std::fmt;
 use std::num::NonZero;
@@ -93,6 +93,14 @@ impl Backend for Cpu {
 
     fn gae(&self, args: GaeArgs<'_, Vec<f32>>) {
         crate::gae::mirror(&self.pool, args);
+    }
+
+    fn mean_heads(&self, args: MeanHeadsArgs<'_, Vec<f32>>) {
+        crate::mean_heads::mirror(&self.pool, args);
+    }
+
+    fn sr_lambda(&self, args: SrLambdaArgs<'_, Vec<f32>>) {
+        crate::sr_lambda::mirror(&self.pool, args);
     }
 
     fn gather(

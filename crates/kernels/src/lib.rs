@@ -14,6 +14,7 @@ mod gae;
 mod gather;
 mod gpu;
 mod lanes;
+mod mean_heads;
 mod mlp;
 mod moments;
 mod optimizer;
@@ -24,6 +25,7 @@ mod rollout_stats;
 mod running;
 mod scale_rewards;
 mod shuffle;
+mod sr_lambda;
 mod take_columns;
 mod td_error;
 
@@ -38,10 +40,12 @@ pub use gpu::{
     ActorCriticGpu, AdapterInfo, AdapterKind, Bind, EnvStates, GRID_WGSL, GaeForm, Gpu, GpuBuffer, GpuIndices, GpuTask,
     MlpGpu, MlpTiles, PHILOX_WGSL, ResidentEnvs, RolloutArgs, Shader, WORKGROUP, adapters,
 };
+pub use mean_heads::MeanHeadsArgs;
 pub use mlp::{Activation, MlpCpu, MlpSpec, ParamSpec, SimdLevel, TilePass, mlp_activate};
-pub use policy::{HeadLayout, LOG_STD_RANGE, PATHWAY_SCALE, Policy};
+pub use policy::{CriticKind, HeadLayout, LOG_STD_RANGE, MAX_QUANTILES, PATHWAY_SCALE, Policy};
 pub use policy_head::{Noise, PolicyHead, environment_action, net_logits, probabilities};
 pub use rollout_stats::{ROLLOUT_STATS, RolloutStatsArgs, rollout_stats};
 pub use running::{ReturnScaler, RunningMoments, Standardizer};
 pub use scale_rewards::scale_rewards;
 pub use shuffle::{Permutation, shuffle};
+pub use sr_lambda::SrLambdaArgs;

@@ -85,9 +85,27 @@ pub struct HeadLayout {
     pub policy: Policy,
     /// Whether there are two pathways, direct (g) and indirect (n), or g alone.
     pub dual: bool,
-    /// The number of value heads, at least 1. The first one is the critic that the actor learns from.
+    /// The number of value heads, at least 1. The first one of a scalar critic is what the actor learns from, and the mean of a
+    /// distribution's.
     pub value_heads: usize,
 }
+
+/// What the value heads are, and so what their loss is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u32)]
+pub enum CriticKind {
+    /// Each head is the mean of returns of its own.
+    #[default]
+    Scalar = 0,
+    /// Head i of K is the return's quantile `tau_i = (i + 1/2) / K` (Dabney et al. 2018).
+    Quantile = 1,
+    /// Head i is the return's expectile tau_i (Rowland et al. 2019).
+    Expectile = 2,
+}
+
+/// The most heads of a critic that is not scalar.
+pub const MAX_QUANTILES: usize = 64;
 
 /// `1 / sqrt(2)`, which makes two pathways of equal variance as wide as one.
 pub const PATHWAY_SCALE: f32 = core::f32::consts::FRAC_1_SQRT_2;

@@ -12,6 +12,7 @@ impl<B> TdErrorArgs<'_, B> {
         let s = self.shape;
         let (flags, heads) = (s.agents * s.steps * s.envs, s.agents * s.heads);
         let long_enough = self.gamma.len() >= heads
+            && self.average_reward.len() >= s.agents
             && [self.rewards, self.terminated, self.truncated].into_iter().all(|buffer| len(buffer) >= flags)
             && len(self.values) >= heads * (s.steps + 1) * s.envs
             && len(self.final_values) >= flags * s.heads
@@ -25,38 +26,39 @@ impl<B> TdErrorArgs<'_, B> {
 #[derive(Clone, Copy)]
 struct Stretch<'a> {
     gamma: f32,
+    average_reward: f32,
     inputs: [&'a [f32]; 6],
 }
 
 impl Stretch<'_> {
     fn slice(&self, at: usize, len: usize) -> Self {
-        Self { gamma: self.gamma, inputs: self.inputs.map(|slice| &slice[at..at + len]) }
+        Self { inputs: self.inputs.map(|slice| &slice[at..at + len]), ..*self }
     }
 
     fn td_errors(&self, deltas: &mut [f32]) {
         let (whole, rest) = deltas.as_chunks_mut::<LANES>();
         let inputs = self.inputs.map(|slice| slice.as_chunks::<LANES>());
         for (i, deltas) in whole.iter_mut().enumerate() {
-            *deltas = td_errors(self.gamma, inputs.map(|(whole, _)| &whole[i]));
+            *deltas = self.of(inputs.map(|(whole, _)| &whole[i]));
         }
         for (i, delta) in rest.iter_mut().enumerate() {
-            [*delta] = td_errors(self.gamma, inputs.map(|(_, rest)| [rest[i]]).each_ref());
+            [*delta] = self.of(inputs.map(|(_, rest)| [rest[i]]).each_ref());
         }
     }
-}
 
-fn td_errors<const L: usize>(gamma: f32, inputs: [&[f32; L]; 6]) -> [f32; L] {
-    let [rewards, terminated, truncated, values, next_values, final_values] = inputs;
-    let mut deltas = [0.0; L];
-    for i in 0..L {
-        // s'_t is the final observation where the episode was truncated. Selects and not products: a terminal state is worth
-        // nothing even if its value is not a number.
-        let bootstrap = select(truncated[i], final_values[i], next_values[i]);
-        let bootstrap = select(terminated[i], 0.0, bootstrap);
-        // delta_t = r_t + gamma V(s'_t) - V(s_t)
-        deltas[i] = rewards[i] + gamma * bootstrap - values[i];
+    fn of<const L: usize>(&self, inputs: [&[f32; L]; 6]) -> [f32; L] {
+        let [rewards, terminated, truncated, values, next_values, final_values] = inputs;
+        let mut deltas = [0.0; L];
+        for i in 0..L {
+            // s'_t is the final observation where the episode was truncated. Selects and not products: a terminal state is worth
+            // nothing even if its value is not a number.
+            let bootstrap = select(truncated[i], final_values[i], next_values[i]);
+            let bootstrap = select(terminated[i], 0.0, bootstrap);
+            // delta_t = r_t - rbar + gamma V(s'_t) - V(s_t)
+            deltas[i] = (rewards[i] - self.average_reward) + self.gamma * bootstrap - values[i];
+        }
+        deltas
     }
-    deltas
 }
 
 pub(crate) fn mirror(pool: &Pool, args: TdErrorArgs<'_, Vec<f32>>) {
@@ -77,6 +79,7 @@ pub(crate) fn mirror(pool: &Pool, args: TdErrorArgs<'_, Vec<f32>>) {
         let count = PART.min(len - at);
         // SAFETY: every item has a part of its own.
         let deltas = unsafe { all_deltas.part(index * len + at..index * len + at + count) };
-        Stretch { gamma: args.gamma[index], inputs }.slice(at, count).td_errors(deltas);
+        let (gamma, average_reward) = (args.gamma[index], args.average_reward[index / shape.heads]);
+        Stretch { gamma, average_reward, inputs }.slice(at, count).td_errors(deltas);
     });
 }

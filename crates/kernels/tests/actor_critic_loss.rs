@@ -4,7 +4,7 @@
 mod loss;
 
 use loss::{Case, Outcome, agrees, cases, layout, metrics, near, params, policies};
-use striatum_kernels::{Cpu, HeadLayout, LOSS_METRICS, LossParams, Objective, PATHWAY_SCALE, Policy};
+use striatum_kernels::{Cpu, CriticKind, HeadLayout, LOSS_METRICS, LossParams, Objective, PATHWAY_SCALE, Policy};
 
 #[test]
 fn every_gradient_is_that_of_the_textbook_loss() {
@@ -27,6 +27,7 @@ fn by_hand(objective: Objective, log_prob: f32, advantage: f32) -> Case {
         actions: vec![0.0],
         log_probs: vec![log_prob],
         advantages: vec![advantage],
+        halves: vec![],
         returns: vec![5.0],
         values: vec![1.0],
         mask: vec![1.0],
@@ -67,6 +68,41 @@ fn the_policy_gradient_worked_by_hand() {
 }
 
 #[test]
+fn the_decay_of_logits_worked_by_hand() {
+    // No advantage. The preferences are (ln 3, 0), whatever the temperature: 1/2 * 0.1 * |g|^2 has the gradient 0.1 * (ln 3, 0).
+    let mut case = by_hand(Objective::Clipped, 0.75_f32.ln(), 0.0);
+    case.params[0].logit_decay = 0.1;
+    for beta in [1.0, 2.0, 0.25] {
+        case.inverse_temperature[0] = beta;
+        let outcome = case.run(&Cpu::new());
+        near("d_outputs", &outcome.d_outputs, &[0.1 * 3.0_f32.ln(), 0.0, -1.5], 1e-6).unwrap();
+    }
+    // Two pathways, tone 0.5: z = c [1.5 (ln 3, 0) - 0.5 (1, 2)], dg = 1.5 c 0.1 z, dn = -0.5 c 0.1 z, with c^2 = 1/2. It is not a
+    // matter of gains and losses: kappa changes nothing.
+    case.layout.dual = true;
+    case.outputs = vec![3.0_f32.ln(), 0.0, 1.0, 2.0, 2.0];
+    case.tone[0] = 0.5;
+    for kappa in [0.0, 0.8] {
+        case.params[0].kappa = kappa;
+        let outcome = case.run(&Cpu::new());
+        let z = [1.5 * 3.0_f32.ln() - 0.5, -1.0];
+        let expected = [0.075 * z[0], 0.075 * z[1], -0.025 * z[0], -0.025 * z[1], -1.5];
+        near("d_outputs", &outcome.d_outputs, &expected, 1e-6).unwrap();
+        near("d_trunk", &outcome.d_trunk, &expected, 1e-6).unwrap();
+    }
+}
+
+#[test]
+fn means_of_a_continuous_policy_do_not_decay() {
+    for policy in policies().into_iter().filter(Policy::is_continuous) {
+        let mut case = Case::random(layout(policy, true, 1), 1, 20, params(Objective::Clipped), 4);
+        let without = case.run(&Cpu::new());
+        case.params[0].logit_decay = 0.5;
+        assert_eq!(numbers(case.run(&Cpu::new())), numbers(without));
+    }
+}
+
+#[test]
 fn the_clipped_value_worked_by_hand() {
     // V = 2, V_old = 1, R = 5, clip 0.4: 1/2 (1 + 0.4 - 5)^2 = 6.48 exceeds 1/2 (2 - 5)^2 = 4.5 and does not depend on V.
     let mut case = by_hand(Objective::Clipped, 0.75_f32.ln(), 0.0);
@@ -77,6 +113,76 @@ fn the_clipped_value_worked_by_hand() {
     case.returns[0] = 0.0;
     let outcome = case.run(&Cpu::new());
     near("value", &[outcome.d_outputs[2], outcome.metrics[1]], &[1.0_f32, 2.0], 1e-6).unwrap();
+}
+
+#[test]
+fn auxiliary_heads_worked_by_hand() {
+    // V = (2, 3, -1) and R = (5, 1, 1): 1/2 (2 - 5)^2 = 4.5 for the main head; 1/2 2^2 = 2 for both others, whose mean is 2.
+    // Gradients: 0.5 * -3, then 0.3 / 2 * (2, -2).
+    let mut case = by_hand(Objective::Clipped, 0.75_f32.ln(), 0.0);
+    case.layout.value_heads = 3;
+    case.outputs.extend([3.0, -1.0]);
+    case.returns.extend([1.0, 1.0]);
+    case.values.extend([0.0, 0.0]);
+    let outcome = case.run(&Cpu::new());
+    near("values", &outcome.d_outputs[2..], &[-1.5_f32, 0.3, -0.3], 1e-6).unwrap();
+    let m = metrics(&outcome, 0);
+    near("losses", &[m.value_loss, m.auxiliary_value_loss], &[4.5_f32, 2.0], 1e-6).unwrap();
+    // Without them nothing else changes, to the last bit.
+    case.params[0].auxiliary_coef = 0.0;
+    let alone = by_hand(Objective::Clipped, 0.75_f32.ln(), 0.0).run(&Cpu::new());
+    let outcome = case.run(&Cpu::new());
+    assert_eq!(outcome.d_outputs, [&alone.d_outputs[..], &[0.0; 2]].concat());
+    assert_eq!(outcome.metrics[..12], alone.metrics[..12]);
+}
+
+/// A distribution of two heads, theta = (1, 2), and the targets (0, 4): tau = (1/4, 3/4) and u = (-1, 3), (-2, 2).
+fn distribution(critic: CriticKind, huber: f32) -> Outcome<f32> {
+    let mut case = by_hand(Objective::Clipped, 0.75_f32.ln(), 0.0);
+    case.layout.value_heads = 2;
+    (case.params[0].critic, case.params[0].huber) = (critic as u32, huber);
+    case.outputs.truncate(2);
+    case.outputs.extend([1.0, 2.0]);
+    (case.returns, case.values) = (vec![0.0, 4.0], vec![9.0, 9.0]);
+    case.run(&Cpu::new())
+}
+
+#[test]
+fn distributions_worked_by_hand() {
+    // |tau - 1[u < 0]| is (3/4, 1/4) for the first head and (1/4, 3/4) for the second; everything is a mean of four pairs.
+    // Quantiles: losses 3/4 * 1 + 1/4 * 3 = 1.5 and 1/4 * 2 + 3/4 * 2 = 2; slopes 3/4 - 1/4 = 1/2 and 1/4 - 3/4 = -1/2.
+    let check = |outcome: &Outcome<f32>, slopes: [f32; 2], loss: f32| {
+        near("gradient", &outcome.d_outputs[2..], &slopes.map(|slope| 0.5 * slope / 4.0), 1e-6).unwrap();
+        near("loss", &[metrics(outcome, 0).value_loss], &[loss / 4.0], 1e-6).unwrap();
+        assert_eq!(metrics(outcome, 0).auxiliary_value_loss, 0.0);
+    };
+    check(&distribution(CriticKind::Quantile, 0.0), [0.5, -0.5], 3.5);
+    // Huber's function of threshold 2, by 2: 1/4 for 1, 2 for 3 and 1 for 2. Losses 3/4 * 1/4 + 1/4 * 2 = 11/16 and 1/4 + 3/4 = 1;
+    // slopes 3/4 * 1/2 - 1/4 = 1/8 and 1/4 - 3/4 = -1/2.
+    check(&distribution(CriticKind::Quantile, 2.0), [0.125, -0.5], 27.0 / 16.0);
+    // Expectiles: 3/4 * 1 + 1/4 * 9 = 3 and 1/4 * 4 + 3/4 * 4 = 4; slopes 3/4 * 2 - 1/4 * 6 = 0 and 1/4 * 4 - 3/4 * 4 = -2.
+    check(&distribution(CriticKind::Expectile, 0.0), [0.0, -2.0], 7.0);
+}
+
+#[test]
+fn opponents_worked_by_hand() {
+    // g = (ln 3, 0) * sqrt 2 and n = 0 give p = (3/4, 1/4); ratio 1, A = 2: J = -2 * (1/4, -1/4). With kappa = 1/2 the direct pathway
+    // has 1 + 1/2 where the upper half's advantage is above 0, else 1/2; the indirect one 1/2 where the lower half's is, else 3/2.
+    let run = |halves: [f32; 2], opponent: u32| {
+        let mut case = by_hand(Objective::Clipped, 0.75_f32.ln(), 2.0);
+        case.layout.dual = true;
+        case.params[0] = LossParams { kappa: 0.5, opponent, ..case.params[0] };
+        case.outputs = vec![3.0_f32.ln() / PATHWAY_SCALE, 0.0, 0.0, 0.0, 2.0];
+        case.halves = halves.to_vec();
+        case.run(&Cpu::new())
+    };
+    let j = -0.5 * PATHWAY_SCALE;
+    for (halves, [g, n]) in [([1.0, 3.0], [1.5, 0.5]), ([-1.0, 1.0], [0.5, 0.5]), ([-3.0, -1.0], [0.5, 1.5])] {
+        let outcome = run(halves, 1);
+        near("gradient", &outcome.d_outputs[..4], &[g * j, -g * j, -n * j, n * j], 1e-6).unwrap();
+        near("trunk", &outcome.d_trunk[..4], &[j, -j, -j, j], 1e-6).unwrap();
+        near("without", &run(halves, 0).d_outputs[..4], &[1.5 * j, -1.5 * j, -0.5 * j, 0.5 * j], 1e-6).unwrap();
+    }
 }
 
 #[test]

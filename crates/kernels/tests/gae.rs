@@ -11,6 +11,7 @@ fn by_hand() -> Rollout {
     Rollout {
         shape: shape(1, 1, 5, 1),
         gamma: vec![0.5],
+        average_reward: vec![0.0],
         lambda: vec![0.5],
         rewards: vec![0.0; 5],
         terminated: vec![0.0, 1.0, 0.0, 0.0, 0.0],
@@ -42,6 +43,7 @@ fn td_errors_and_advantages_worked_by_hand_together() {
     let rollout = Rollout {
         shape: shape(1, 1, 3, 1),
         gamma: vec![0.5],
+        average_reward: vec![0.0],
         lambda: vec![1.0],
         rewards: vec![1.0; 3],
         terminated: vec![0.0; 3],

@@ -44,6 +44,8 @@ pub enum Purpose {
     Evaluation = 6,
     /// Anything a user's own code draws.
     User = 7,
+    /// Which samples of a distributional critic's targets go on along the trajectory.
+    Replacement = 8,
 }
 
 /// Uniform in `[0, 1)` with 24 bits, from one random word.

@@ -1,5 +1,9 @@
 //! The command line.
 
+mod dopamine;
+
+pub use dopamine::{DopamineArgs, DopamineCommand, ProbeArgs, ToneArgs};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -28,7 +32,8 @@ pub enum Command {
         code is 0.")]
     Train(TrainArgs),
     /// Play episodes with a trained agent
-    #[command(after_help = "Example:\n  striatum eval runs/CartPole-v1/ppo-seed0 --episodes 100")]
+    #[command(after_help = "Examples:\n  striatum eval runs/CartPole-v1/ppo-seed0 --episodes 100\n  \
+        striatum eval runs/CartPole-v1/ppo-seed0 --tone -0.5")]
     Eval(EvalArgs),
     /// Continue a run, or all agents of a launch, from where they stopped, bit for bit
     #[command(after_help = "Examples:\n  striatum resume runs/CartPole-v1/ppo-seed0\n  \
@@ -40,9 +45,9 @@ pub enum Command {
     /// Draw learning curves of one or more runs
     #[command(after_help = "Example:\n  striatum plot runs/CartPole-v1/* -o curves.svg")]
     Plot(PlotArgs),
-    /// List the built-in tasks
-    #[command(after_help = "Example:\n  striatum envs --json")]
-    Envs(ListArgs),
+    /// List the built-in tasks, or all that one of them may be asked for
+    #[command(after_help = "Examples:\n  striatum envs\n  striatum envs Bandit-v0")]
+    Envs(EnvsArgs),
     /// List the GPU adapters of this machine
     #[command(after_help = "Example:\n  striatum devices")]
     Devices(ListArgs),
@@ -63,6 +68,15 @@ pub enum Command {
         rest, which then stands under ROLLOUT.\n\n\
         The exit code is 1 if a kernel is wrong.")]
     Bench(BenchArgs),
+    /// Run the classical experiments of dopamine beside what was published, or look into a trained agent
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  striatum dopamine\n  striatum dopamine schultz shift\n  striatum dopamine all --out figures\n  \
+            striatum dopamine probe runs/CartPole-v1/ppo-seed0\n\n\
+            Each experiment prints its numbers beside the published ones and writes NAME.svg, NAME.png and NAME.csv. The exit code \
+            is 1 if a published value is missed."
+    )]
+    Dopamine(DopamineArgs),
     /// Print shell completions
     #[command(
         after_help = "Example:\n  striatum completions bash > ~/.local/share/bash-completion/completions/striatum"
@@ -238,6 +252,8 @@ pub struct EvalArgs {
     /// Seed of the episodes
     #[arg(long, value_name = "N", default_value = "0")]
     pub seed: u64,
+    #[command(flatten)]
+    pub tone: ToneArgs,
     /// Where to evaluate the network: auto, cpu, gpu or gpu:N
     #[arg(long, default_value = "cpu")]
     pub device: DeviceChoice,
@@ -288,7 +304,17 @@ pub struct PlotArgs {
     pub output: PathBuf,
 }
 
-/// `striatum envs` and `striatum devices`.
+/// `striatum envs`.
+#[derive(Debug, Args)]
+pub struct EnvsArgs {
+    /// A task, to see its spaces and its parameters, which `--set env.NAME=VALUE` changes
+    pub task: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `striatum devices`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Print JSON
@@ -314,6 +340,9 @@ pub struct TraceArgs {
     /// The actions, as a JSON array
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub actions: String,
+    /// One of the task's parameters, such as env.arms=6; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
 }
 
 /// `striatum bench`.

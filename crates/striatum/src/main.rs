@@ -30,9 +30,9 @@ fn message(error: &anyhow::Error) -> String {
     })
 }
 
-/// 2 is for what the user can mend, 1 for a device, an update, a kernel, or an agent of several that failed.
+/// 2 is for what the user can mend, 1 for a device, an update, a kernel, an agent of several that failed, or a number that was missed.
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<commands::Wrong>() {
+    if error.is::<commands::Wrong>() || error.is::<commands::Missed>() {
         return 1;
     }
     match error.downcast_ref::<TrainError>() {

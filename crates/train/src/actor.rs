@@ -73,9 +73,9 @@ impl Actor {
         &self.tone
     }
 
-    /// Inverse temperature of every environment, `[N]`.
-    pub fn inverse_temperature(&self) -> &[f32] {
-        &self.inverse_temperature
+    /// Gives every environment this inverse temperature in place of the configured one.
+    pub fn set_inverse_temperature(&mut self, beta: f32) {
+        self.inverse_temperature.fill(beta);
     }
 
     /// Starts a rollout with the current `log_std`.

@@ -76,7 +76,7 @@ impl Collector {
         }
         let setup = Setup { steps: rollout.steps, first_step: self.steps, standardizer: self.standardizer.as_ref() };
         for chunk in &mut self.chunks {
-            exclusive(chunk).begin(rollout.steps, &self.log_std);
+            exclusive(chunk).begin(rollout.steps, &self.log_std, session.inverse_temperature());
         }
         match learner.on_host() {
             Some(network) => self.on_host(network, &setup)?,
@@ -289,8 +289,8 @@ impl Chunk {
         })
     }
 
-    /// Makes room for T steps, and takes over the current `log_std`.
-    fn begin(&mut self, steps: usize, log_std: &[f32]) {
+    /// Makes room for T steps, and takes over the current `log_std` and inverse temperature.
+    fn begin(&mut self, steps: usize, log_std: &[f32], beta: f32) {
         let (rows, heads) = (steps * self.count, self.head.value_heads);
         let inputs = self.observations.len() / self.count;
         let Transitions {
@@ -312,7 +312,7 @@ impl Chunk {
             observations.resize(rows * inputs, 0.0);
             actions.resize(rows * self.head.policy.action_width(), 0.0);
             *tone = self.actor.tone().repeat(steps);
-            *inverse_temperature = self.actor.inverse_temperature().repeat(steps);
+            inverse_temperature.clear();
             self.seen.resize(rows * inputs, 0.0);
             self.values.resize(heads * (rows + self.count), 0.0);
             self.final_values.resize(heads * rows, 0.0);
@@ -320,6 +320,11 @@ impl Chunk {
             self.truncated_rows.reserve(rows);
             self.truncated_observations.reserve(rows * inputs);
             self.truncated_outputs.reserve(rows * self.head.width());
+        }
+        if inverse_temperature.first() != Some(&beta) {
+            self.actor.set_inverse_temperature(beta);
+            inverse_temperature.clear();
+            inverse_temperature.resize(rows, beta);
         }
         self.truncated_rows.clear();
         self.truncated_observations.clear();

@@ -4,7 +4,7 @@ use crate::config::{Config, DeviceChoice, EngineChoice};
 use crate::error::TrainError;
 use crate::resident::Resident;
 use crate::run::MakeEnvs;
-use crate::spec::network_spec;
+use crate::spec::training_spec;
 use crate::trainer::Trainer;
 use striatum_agent::{FusedGpuNetwork, FusedNetwork, Learner, LearnerState, Network, initial_weights};
 use striatum_kernels::{Cpu, Gpu, GpuTask, MlpSpec};
@@ -64,7 +64,7 @@ pub enum AnyTrainer {
     Gpu(Trainer<Gpu>),
 }
 
-/// Opens what the configurations ask for, one agent each, at step 0. Several agents need [`trains_together`]
+/// Opens what the configurations ask for, one agent each, at step 0. Several agents need the fused engine on a GPU, a built-in task
 /// and the same [`Config::shape`].
 ///
 /// # Errors
@@ -72,7 +72,10 @@ pub enum AnyTrainer {
 /// environment fails.
 pub fn open_trainer(configs: Vec<Config>, make_envs: &MakeEnvs<'_>) -> Result<(AnyTrainer, EngineInfo), TrainError> {
     let (probe, config) = (make_envs(1)?, configs[0].clone());
-    let spec = network_spec(&config, probe.observation_space(), probe.action_space())?;
+    let spec = training_spec(&config, &*probe)?;
+    for other in &configs[1..] {
+        training_spec(other, &*probe)?;
+    }
     let (device, reason) = choose_device(config.device, &spec);
     let engine = choose_engine(config.engine, device, &spec)?;
     let states = initial_states(&configs, &spec);

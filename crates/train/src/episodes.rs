@@ -33,7 +33,7 @@ impl EpisodeStats {
     /// Takes one step of environment `env` into account.
     pub fn step(&mut self, env: usize, reward: f32, done: bool) {
         self.running_returns[env] += f64::from(reward);
-        self.running_lengths[env] += 1;
+        self.running_lengths[env] = self.running_lengths[env].saturating_add(1);
         if done {
             let episode_return = std::mem::take(&mut self.running_returns[env]);
             let length = std::mem::take(&mut self.running_lengths[env]);

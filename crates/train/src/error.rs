@@ -41,6 +41,16 @@ pub enum TrainError {
     /// The engine asked for is not to be had.
     #[error("{0}")]
     Engine(String),
+    /// Dopamine tone was set where it does not act.
+    #[error(
+        "the agent of `{}` has a single pathway, on which tone does not act; train one with `--set network.pathways=dual`, or leave \
+         `--tone` out",
+        path.display()
+    )]
+    SinglePathway {
+        /// The checkpoint.
+        path: PathBuf,
+    },
     /// Several agents could not be launched.
     #[error(transparent)]
     Fleet(#[from] FleetError),

@@ -76,7 +76,8 @@ impl Evaluation {
 }
 
 /// Runs `episodes` episodes in `envs` with the current weights and normaliser. Every environment runs the same number of episodes
-/// (one more in the first few where it does not divide), so that short episodes do not count more than long ones.
+/// (one more in the first few where it does not divide), so that short episodes do not count more than long ones. Where a task goes on for
+/// ever, every `eval.continuing_steps` steps count as an episode.
 ///
 /// # Errors
 /// If an environment or the device fails.
@@ -89,6 +90,54 @@ pub fn evaluate<B: Backend>(
     (occasion, seed): (Occasion, u64),
     episodes: usize,
 ) -> Result<Evaluation, TrainError> {
+    let mut running = vec![(0.0_f64, 0_u32); envs.num_envs()];
+    let mut results = Vec::with_capacity(episodes);
+    let series = Series { choice, occasion, seed, episodes };
+    play(learner, normalizer, config, envs, series, &mut |step| {
+        let (sum, length) = &mut running[step.env];
+        *sum += f64::from(step.reward);
+        *length += 1;
+        if step.terminated || step.truncated {
+            results.push(std::mem::take(&mut running[step.env]));
+        }
+    })?;
+    Ok(Evaluation::of(&results))
+}
+
+/// Which episodes, and how actions are chosen in them.
+pub(crate) struct Series {
+    pub choice: Choice,
+    pub occasion: Occasion,
+    pub seed: u64,
+    pub episodes: usize,
+}
+
+/// A step of an episode.
+pub(crate) struct Played<'a> {
+    /// The environment.
+    pub env: usize,
+    /// What the network made of the observation.
+    pub outputs: &'a [f32],
+    /// The action as the policy sees it, and as the environment took it.
+    pub stored: &'a [f32],
+    pub taken: &'a [f32],
+    pub reward: f32,
+    /// An episode that does both counts as terminated.
+    pub terminated: bool,
+    pub truncated: bool,
+    /// The raw observation at the end of an episode; anything in other steps.
+    pub final_observation: &'a [f32],
+}
+
+/// Plays the episodes, and shows every step of them.
+pub(crate) fn play<B: Backend>(
+    learner: &mut Learner<B>,
+    normalizer: Option<&RunningMoments>,
+    config: &Config,
+    envs: &mut dyn VecEnv,
+    Series { choice, occasion, seed, episodes }: Series,
+    see: &mut dyn FnMut(&Played<'_>),
+) -> Result<(), TrainError> {
     let (count, width) = (envs.num_envs(), envs.observation_space().width());
     // Training's first steps draw from the plain seed.
     let choice = match choice {
@@ -101,24 +150,24 @@ pub fn evaluate<B: Backend>(
     learner.read_log_std(0, &mut log_std)?;
     actor.begin(&log_std);
     let standardizer = normalizer.map(|moments| moments.standardizer(config.normalize.observation_clip));
-    let actions = count * layout.policy.action_width();
-    let [mut stored, mut taken] = [vec![0.0; actions], vec![0.0; actions]];
+    let actions = layout.policy.action_width();
+    let [mut stored, mut taken] = [vec![0.0; count * actions], vec![0.0; count * actions]];
     let mut log_probs = vec![0.0; count];
     let mut left: Vec<usize> = (0..count).map(|i| episodes / count + usize::from(i < episodes % count)).collect();
     let (mut observations, mut final_observations) = (vec![0.0; count * width], vec![0.0; count * width]);
     let [mut rewards, mut terminated, mut truncated] = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
-    let mut running = vec![(0.0_f64, 0_u32); count];
-    let mut results = Vec::with_capacity(episodes);
 
+    let most_steps = if envs.continuing() { config.eval.continuing_steps } else { u32::MAX };
+    let mut lengths = vec![0_u32; count];
     envs.reset(occasion.seed(seed), 0, &mut observations)?;
     let mut step = 0;
-    while results.len() < episodes {
+    while left.iter().any(|&left| left > 0) {
         let mut rows = observations.clone();
         standardizer.iter().for_each(|standardizer| standardizer.apply(&mut rows));
         let outputs = learner.predict(&rows)?;
-        let actions = Actions { stored: &mut stored, taken: &mut taken, log_probs: &mut log_probs };
+        let chosen = Actions { stored: &mut stored, taken: &mut taken, log_probs: &mut log_probs };
         // New exploration matrices come as often as in training.
-        actor.act(&outputs, step, step as usize % config.num_steps(), actions);
+        actor.act(&outputs, step, step as usize % config.num_steps(), chosen);
         envs.step(
             &taken,
             StepBuffers {
@@ -134,13 +183,26 @@ pub fn evaluate<B: Backend>(
             if left[env] == 0 {
                 continue;
             }
-            running[env].0 += f64::from(rewards[env]);
-            running[env].1 += 1;
-            if terminated[env] + truncated[env] > 0.0 {
-                results.push(std::mem::take(&mut running[env]));
+            lengths[env] += 1;
+            // What goes on for ever is cut here: its next observation is the episode's last.
+            let cut = lengths[env] >= most_steps && terminated[env] + truncated[env] == 0.0;
+            let ends_with = if cut { &observations } else { &final_observations };
+            let played = Played {
+                env,
+                outputs: &outputs[env * layout.width()..][..layout.width()],
+                stored: &stored[env * actions..][..actions],
+                taken: &taken[env * actions..][..actions],
+                reward: rewards[env],
+                terminated: terminated[env] > 0.0,
+                truncated: truncated[env] > 0.0 || cut,
+                final_observation: &ends_with[env * width..][..width],
+            };
+            see(&played);
+            if played.terminated || played.truncated {
                 left[env] -= 1;
+                lengths[env] = 0;
             }
         }
     }
-    Ok(Evaluation::of(&results))
+    Ok(())
 }

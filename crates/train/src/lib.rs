@@ -17,6 +17,7 @@ pub mod fleet;
 pub mod folder;
 mod format;
 pub mod plot;
+pub mod probe;
 pub mod resident;
 pub mod run;
 pub mod saved;
@@ -28,6 +29,7 @@ pub mod source;
 pub mod spec;
 mod state;
 pub mod statistics;
+mod tonic;
 pub mod trainer;
 
 pub use error::TrainError;

@@ -9,7 +9,7 @@ use striatum_agent::{Learner, Rollout};
 use striatum_envs::Snapshot;
 use striatum_kernels::{
     Backend, DiscountedReturnsArgs, EPISODE_NUMBERS, EPISODE_WINDOW, EnvStates, EpisodeWindowArgs, Gpu, GpuBuffer,
-    GpuTask, MlpSpec, ResidentEnvs, RolloutArgs, RolloutShape,
+    GpuTask, MlpSpec, ResidentEnvs, RolloutArgs,
 };
 
 /// N environments of each of A agents on the GPU, and what is learned of them there.
@@ -18,6 +18,7 @@ pub struct Resident {
     spec: MlpSpec,
     seeds: Vec<u64>,
     tone: Vec<f32>,
+    /// Of the last rollout; not a number before the first.
     inverse_temperature: Vec<f32>,
     gamma: Vec<f32>,
     exploration_interval: u32,
@@ -60,6 +61,13 @@ struct Rewards {
     host_scale: Vec<f32>,
 }
 
+/// The argument of the parameter that a task's shader reads, if it reads one.
+fn parameter(task: GpuTask, config: &Config) -> Result<f32, TrainError> {
+    let arguments = striatum_envs::check_params(task.name(), &config.env)?;
+    let argument = task.parameter().and_then(|name| arguments.get(name)?.as_f64());
+    Ok(argument.unwrap_or(0.0) as f32)
+}
+
 impl Resident {
     /// Environments in the states that the host's would start in, one batch a configuration, which differ in nothing that decides a
     /// shape.
@@ -77,11 +85,11 @@ impl Resident {
         let (envs, inputs) = (first.num_envs, spec.inputs);
         let rows = agents * first.num_steps() * envs;
         let mut resident = Self {
-            envs: ResidentEnvs::new(gpu, task, agents, envs),
+            envs: ResidentEnvs::new(gpu, task, agents, envs).with_parameter(parameter(task, first)?),
             spec: spec.clone(),
             seeds: configs.iter().map(|config| config.seed).collect(),
             tone: configs.iter().map(|config| config.dopamine.tone).collect(),
-            inverse_temperature: configs.iter().map(|config| config.dopamine.inverse_temperature).collect(),
+            inverse_temperature: vec![f32::NAN; agents],
             gamma: configs.iter().map(Config::gamma).collect(),
             exploration_interval: first.network.exploration_interval as u32,
             observation_clip: first.normalize.observation_clip,
@@ -116,18 +124,23 @@ impl Resident {
         Ok(resident)
     }
 
-    /// Masks, tones and temperatures, which stay as they are.
-    fn prepare(&mut self, gpu: &Gpu, rollout: &mut Rollout<Gpu>) {
+    /// Masks and tones, which stay as they are, and temperatures where they have changed.
+    fn prepare(&mut self, gpu: &Gpu, sessions: &[Session], rollout: &mut Rollout<Gpu>) {
+        let rows = rollout.rows();
+        for (agent, (beta, session)) in self.inverse_temperature.iter_mut().zip(sessions).enumerate() {
+            let now = session.inverse_temperature();
+            if *beta != now {
+                *beta = now;
+                gpu.write(&mut rollout.inverse_temperature, agent * rows, &vec![now; rows]);
+            }
+        }
         if self.prepared {
             return;
         }
-        let rows = rollout.rows();
-        let every_row = |numbers: &[f32]| -> Vec<f32> {
-            numbers.iter().flat_map(|&number| std::iter::repeat_n(number, rows)).collect()
-        };
         gpu.write(&mut rollout.mask, 0, &vec![1.0; rollout.agents * rows]);
-        gpu.write(&mut rollout.tone, 0, &every_row(&self.tone));
-        gpu.write(&mut rollout.inverse_temperature, 0, &every_row(&self.inverse_temperature));
+        for (agent, &tone) in self.tone.iter().enumerate() {
+            gpu.write(&mut rollout.tone, agent * rows, &vec![tone; rows]);
+        }
         self.prepared = true;
     }
 
@@ -149,7 +162,7 @@ impl Resident {
     ) -> Result<(), TrainError> {
         let Some(rewards) = &mut self.rewards else { return Ok(()) };
         gpu.discounted_returns(DiscountedReturnsArgs {
-            shape: shape_of(rollout),
+            shape: rollout.shape(),
             gamma: &self.gamma,
             rewards: &rollout.rewards,
             terminated: &rollout.terminated,
@@ -170,10 +183,6 @@ impl Resident {
         gpu.scale_rewards(rollout.agents, &rewards.scale, self.reward_clip, &mut rollout.rewards);
         Ok(())
     }
-}
-
-fn shape_of(rollout: &Rollout<Gpu>) -> RolloutShape {
-    RolloutShape { agents: rollout.agents, heads: rollout.heads, steps: rollout.steps, envs: rollout.envs }
 }
 
 /// Episodes under way.
@@ -203,7 +212,7 @@ impl Source<Gpu> for Resident {
         rollout: &mut Rollout<Gpu>,
     ) -> Result<(), TrainError> {
         let gpu = learner.backend();
-        self.prepare(gpu, rollout);
+        self.prepare(gpu, sessions, rollout);
         self.write_normalizer(gpu, sessions);
         let (normalizer, raw_observations) = match &mut self.observations {
             None => (None, None),
@@ -237,7 +246,7 @@ impl Source<Gpu> for Resident {
         );
         self.steps = self.steps.wrapping_add(rollout.steps as u32);
         gpu.episode_window(EpisodeWindowArgs {
-            shape: shape_of(rollout),
+            shape: rollout.shape(),
             terminated: &rollout.terminated,
             truncated: &rollout.truncated,
             episode_returns: &self.episode_returns,

@@ -322,7 +322,7 @@ impl<'a> Run<'a> {
             steps_per_second: iteration.steps_per_second,
             episodes: episodes.finished(),
             episodic_return: episodes.mean_return(),
-            scalars: scalars(iteration, episodes, &session.config),
+            scalars: scalars(iteration, session),
         });
     }
 

@@ -12,7 +12,8 @@ use crate::run::{MakeEnvs, load_learner, open_engine};
 use crate::spec::{action_bounds, network_spec};
 use crate::state::load_moments;
 use std::path::{Path, PathBuf};
-use striatum_kernels::RunningMoments;
+use striatum_agent::Pathways;
+use striatum_kernels::{ReturnScaler, RunningMoments};
 
 /// Which checkpoint of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +50,23 @@ impl SavedPolicy {
         let checkpoint = Checkpoint::load(&file)?;
         let config = Config::from_toml(&checkpoint.config, &file.display().to_string())?;
         Ok(Self { config, path: file, checkpoint })
+    }
+
+    /// Sets the dopamine tone with which the policy acts, in place of the trained one.
+    ///
+    /// # Errors
+    /// If the policy has a single pathway, on which tone does not act.
+    pub fn set_tone(&mut self, tone: f32) -> Result<(), TrainError> {
+        if self.config.network.pathways == Pathways::Single {
+            return Err(TrainError::SinglePathway { path: self.path.clone() });
+        }
+        self.config.dopamine.tone = tone;
+        Ok(())
+    }
+
+    /// The dopamine tone with which the policy acts; none if it has a single pathway.
+    pub fn tone(&self) -> Option<f32> {
+        (self.config.network.pathways == Pathways::Dual).then_some(self.config.dopamine.tone)
     }
 
     /// Environment steps of training.
@@ -95,6 +113,16 @@ impl SavedPolicy {
     pub fn normalizer(&self, width: usize) -> Result<Option<RunningMoments>, TrainError> {
         let on = self.config.normalize.observations;
         Ok(on.then(|| load_moments(&self.checkpoint, "normalizer", width)).transpose()?)
+    }
+
+    /// What rewards were multiplied by at last, if they were scaled.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks it.
+    pub fn reward_scale(&self) -> Result<Option<f32>, TrainError> {
+        let scale = |moments| ReturnScaler::from_parts(f64::from(self.config.gamma()), Vec::new(), moments).scale();
+        let on = self.config.normalize.rewards;
+        Ok(on.then(|| load_moments(&self.checkpoint, "reward_scaler", 1).map(scale)).transpose()?)
     }
 
     /// The policy alone, with its normaliser and action scaling.

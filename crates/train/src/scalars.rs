@@ -1,12 +1,12 @@
 //! The numbers of an iteration under the tags that TensorBoard shows: CleanRL's, and `dopamine/*` and `pathways/*`.
 
-use crate::config::Config;
-use crate::episodes::EpisodeStats;
+use crate::session::Session;
 use crate::trainer::Iteration;
 use striatum_agent::Pathways;
 
 /// Tag and value; what is not known yet is left out.
-pub(crate) fn scalars(iteration: &Iteration, episodes: &EpisodeStats, config: &Config) -> Vec<(&'static str, f64)> {
+pub(crate) fn scalars(iteration: &Iteration, session: &Session) -> Vec<(&'static str, f64)> {
+    let Session { config, episodes, tonic, .. } = session;
     let (loss, rollout) = (&iteration.update.loss, &iteration.rollout);
     let mut scalars = vec![
         ("charts/learning_rate", f64::from(iteration.learning_rate)),
@@ -20,7 +20,7 @@ pub(crate) fn scalars(iteration: &Iteration, episodes: &EpisodeStats, config: &C
         ("dopamine/phasic_mean", rollout.delta_mean),
         ("dopamine/phasic_std", rollout.delta_std),
         ("dopamine/positive_fraction", rollout.delta_positive),
-        ("dopamine/tonic", rollout.reward_mean),
+        ("dopamine/tonic", tonic.average_reward.unwrap_or(rollout.reward_mean)),
         ("pathways/direct_mean", f64::from(loss.direct_mean)),
         ("pathways/direct_std", spread(loss.direct_mean, loss.direct_square)),
     ];
@@ -29,6 +29,16 @@ pub(crate) fn scalars(iteration: &Iteration, episodes: &EpisodeStats, config: &C
             ("pathways/indirect_mean", f64::from(loss.indirect_mean)),
             ("pathways/indirect_std", spread(loss.indirect_mean, loss.indirect_square)),
             ("pathways/sum_mode", f64::from(loss.sum_mode)),
+        ]);
+    }
+    if config.critic.horizons > 0 {
+        scalars.push(("losses/auxiliary_value_loss", f64::from(loss.auxiliary_value_loss)));
+    }
+    if let Some(averages) = &tonic.averages {
+        scalars.extend([
+            ("dopamine/inverse_temperature", f64::from(session.inverse_temperature())),
+            ("dopamine/reward_fast", averages.fast),
+            ("dopamine/reward_slow", averages.slow),
         ]);
     }
     scalars.extend(episodes.mean_length().map(|mean| ("charts/episodic_length", mean)));

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::episodes::EpisodeStats;
+use crate::tonic::Tonic;
 use std::time::Instant;
 use striatum_kernels::{ReturnScaler, RunningMoments};
 
@@ -41,6 +42,8 @@ pub struct Session {
     pub(crate) normalizer: Option<RunningMoments>,
     /// Statistics of rewards, if they are scaled.
     pub(crate) scaler: Option<ReturnScaler>,
+    /// Averages of the rewards that are learned from.
+    pub(crate) tonic: Tonic,
     /// The mean return from which the task counts as solved.
     solved_at: Option<f32>,
     started: Instant,
@@ -54,6 +57,7 @@ impl Session {
             episodes: EpisodeStats::new(config.num_envs),
             normalizer: config.normalize.observations.then(|| RunningMoments::new(inputs)),
             scaler: config.normalize.rewards.then(|| ReturnScaler::new(gamma, config.num_envs)),
+            tonic: Tonic::default(),
             progress: Progress::default(),
             started: Instant::now(),
             solved_at,
@@ -74,6 +78,12 @@ impl Session {
     /// Seconds of training so far, those before a resume counted in.
     pub fn wall_seconds(&self) -> f64 {
         self.progress.wall_seconds + self.started.elapsed().as_secs_f64()
+    }
+
+    /// The inverse temperature of the next rollout.
+    pub fn inverse_temperature(&self) -> f32 {
+        let dopamine = &self.config.dopamine;
+        (f64::from(dopamine.inverse_temperature) * self.tonic.factor(dopamine)) as f32
     }
 
     /// Whether the run's settings ask for an evaluation now.

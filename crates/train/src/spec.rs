@@ -1,8 +1,8 @@
 //! From spaces and settings to a network.
 
 use crate::config::Config;
-use striatum_agent::Pathways;
-use striatum_envs::Space;
+use striatum_agent::{Pathways, RewardCentering};
+use striatum_envs::{Space, VecEnv};
 use striatum_kernels::{HeadLayout, MlpSpec, Policy};
 
 /// A task that the settings do not fit.
@@ -26,6 +26,23 @@ pub enum SpecError {
         /// The setting.
         key: &'static str,
     },
+    /// A setting for discrete actions on a continuous task.
+    #[error("`{key}` is for discrete actions, and task `{task}` has continuous ones; set it to 0")]
+    NotDiscrete {
+        /// The task.
+        task: String,
+        /// The setting.
+        key: &'static str,
+    },
+    /// Centred rewards change the objective of a task whose episodes end.
+    #[error(
+        "`dopamine.reward_centering` is for continuing tasks, and episodes of task `{task}` end: without the average reward, a longer \
+         episode is worth no more than a shorter one; set it to \"none\", or `dopamine.force_centering` to true to centre all the same"
+    )]
+    Episodic {
+        /// The task.
+        task: String,
+    },
     /// A squashed policy needs bounds to scale to.
     #[error(
         "`network.squash` needs bounded actions, and action {index} of task `{task}` has no bounds; set it to false"
@@ -36,6 +53,19 @@ pub enum SpecError {
         /// The action's index.
         index: usize,
     },
+}
+
+/// The network that a task and the settings ask for, if the agent can be trained on the task.
+///
+/// # Errors
+/// If the settings do not fit the task.
+pub fn training_spec(config: &Config, envs: &dyn VecEnv) -> Result<MlpSpec, SpecError> {
+    let dopamine = &config.dopamine;
+    let centred = dopamine.reward_centering != RewardCentering::None;
+    if centred && !dopamine.force_centering && !envs.continuing() {
+        return Err(SpecError::Episodic { task: config.task.clone() });
+    }
+    network_spec(config, envs.observation_space(), envs.action_space())
 }
 
 /// The network that a task and the settings ask for.
@@ -65,6 +95,13 @@ pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> R
         Space::MultiDiscrete { nvec } => discrete(nvec.clone())?,
         Space::MultiBinary { n } => discrete(vec![2; *n])?,
         Space::Box { low, high } => {
+            let dopamine = [
+                ("dopamine.tonic_gain", config.dopamine.tonic_gain),
+                ("dopamine.logit_decay", config.dopamine.logit_decay),
+            ];
+            if let Some((key, _)) = dopamine.into_iter().find(|(_, value)| *value != 0.0) {
+                return Err(SpecError::NotDiscrete { task: task(), key });
+            }
             let unbounded = low.iter().zip(high).position(|(l, h)| !(l.is_finite() && h.is_finite()));
             if let (true, Some(index)) = (network.squash, unbounded) {
                 return Err(SpecError::Unbounded { task: task(), index });
@@ -83,7 +120,7 @@ pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> R
         hidden: network.hidden.clone(),
         activation: network.activation,
         shared_trunk: network.shared_trunk,
-        head: HeadLayout { policy, dual: network.pathways == Pathways::Dual, value_heads: 1 },
+        head: HeadLayout { policy, dual: network.pathways == Pathways::Dual, value_heads: config.critic.heads() },
     })
 }
 

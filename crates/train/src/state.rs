@@ -3,6 +3,7 @@
 use crate::checkpoint::{Array, Checkpoint, CheckpointError, Data};
 use crate::error::TrainError;
 use crate::session::Session;
+use crate::tonic::Averages;
 use crate::trainer::Trainer;
 use striatum_agent::LearnerState;
 use striatum_envs::Snapshot;
@@ -36,6 +37,7 @@ impl<B: Backend> Trainer<B> {
     /// If the checkpoint lacks something, or something has another shape than this configuration's.
     pub fn restore(&mut self, agent: usize, checkpoint: &Checkpoint) -> Result<(), TrainError> {
         restore_progress(checkpoint, &mut self.sessions[agent])?;
+        restore_tonic(checkpoint, &mut self.sessions[agent]);
         self.restore_learner(agent, checkpoint)?;
         let inputs = self.learner.spec().inputs;
         restore_statistics(checkpoint, &mut self.sessions[agent], inputs)?;
@@ -44,7 +46,7 @@ impl<B: Backend> Trainer<B> {
 
     fn save_progress(&self, agent: usize, checkpoint: &mut Checkpoint) {
         let session = &self.sessions[agent];
-        let progress = &session.progress;
+        let (progress, averages) = (&session.progress, session.tonic.averages.as_ref());
         let counters = [
             ("steps", Some(progress.steps)),
             ("iterations", Some(u64::from(progress.iterations))),
@@ -61,6 +63,11 @@ impl<B: Backend> Trainer<B> {
             ("solved_at_seconds", progress.solved_at_seconds),
             ("best_return", progress.best_return),
             ("last_return", progress.last_return),
+            ("tonic.average_reward", session.tonic.average_reward),
+            ("tonic.fast", averages.map(|averages| averages.fast)),
+            ("tonic.slow", averages.map(|averages| averages.slow)),
+            ("tonic.variance", averages.map(|averages| averages.variance)),
+            ("tonic.weight", averages.map(|averages| averages.weight)),
         ];
         let present = |(name, value): (&str, Option<u64>)| Some((name.to_owned(), value?));
         checkpoint.counters.extend(counters.into_iter().filter_map(present));
@@ -139,6 +146,17 @@ fn restore_progress(checkpoint: &Checkpoint, session: &mut Session) -> Result<()
     progress.best_return = checkpoint.numbers.get("best_return").copied();
     progress.last_return = checkpoint.numbers.get("last_return").copied();
     Ok(())
+}
+
+/// Checkpoints of before there were these averages have none.
+fn restore_tonic(checkpoint: &Checkpoint, session: &mut Session) {
+    let names = ["average_reward", "fast", "slow", "variance", "weight"];
+    let [average_reward, averages @ ..] = names.map(|name| checkpoint.numbers.get(&format!("tonic.{name}")).copied());
+    session.tonic.average_reward = average_reward;
+    session.tonic.averages = match averages {
+        [Some(fast), Some(slow), Some(variance), Some(weight)] => Some(Averages { fast, slow, variance, weight }),
+        _ => None,
+    };
 }
 
 fn restore_statistics(checkpoint: &Checkpoint, session: &mut Session, inputs: usize) -> Result<(), TrainError> {

@@ -8,9 +8,11 @@ use crate::evaluate::{EVAL_ENVS, Evaluation, Occasion, evaluate};
 use crate::session::Session;
 use crate::source::Source;
 use std::time::Instant;
-use striatum_agent::{AgentUpdate, Algorithm, Learner, Rollout, UpdateMetrics, update_a2c, update_ppo};
+use striatum_agent::{
+    AgentUpdate, Algorithm, Learner, RewardCentering, Rollout, UpdateMetrics, update_a2c, update_ppo,
+};
 use striatum_envs::VecEnv;
-use striatum_kernels::{Backend, Cpu, ROLLOUT_STATS, RolloutShape, RolloutStatsArgs};
+use striatum_kernels::{Backend, Cpu, ROLLOUT_STATS, RolloutStatsArgs};
 
 /// What one iteration gave, for the sinks.
 #[derive(Clone, Debug)]
@@ -52,7 +54,7 @@ pub struct RolloutStats {
     pub delta_positive: f64,
     /// `1 - Var(R - V) / Var(R)`, the share of the returns' variance that the critic explains.
     pub explained_variance: f64,
-    /// Mean reward a step, as learned from.
+    /// Mean reward a step, as learned from, but not centred.
     pub reward_mean: f64,
 }
 
@@ -63,9 +65,12 @@ pub struct Trainer<B: Backend> {
     pub(crate) source: Box<dyn Source<B>>,
     pub(crate) sessions: Vec<Session>,
     rollout: Rollout<B>,
-    /// `[A, K]`.
+    /// `[A, G]`, for every head that advantages are of.
     gamma: Vec<f32>,
     lambda: Vec<f32>,
+    seeds: Vec<u64>,
+    /// What is subtracted from rewards, `[A]`.
+    average_reward: Vec<f32>,
     eval_envs: Box<dyn VecEnv>,
     /// Evaluates one agent at a time where the learner cannot.
     evaluator: Option<Learner<Cpu>>,
@@ -104,16 +109,18 @@ impl<B: Backend> Trainer<B> {
         evaluator: Option<Learner<Cpu>>,
         make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError>,
     ) -> Result<Self, TrainError> {
-        let (agents, heads, inputs) = (configs.len(), learner.spec().head.value_heads, learner.spec().inputs);
-        let (num_steps, num_envs) = (configs[0].num_steps(), configs[0].num_envs);
+        let (agents, inputs) = (configs.len(), learner.spec().inputs);
+        let Config { critic, num_envs, .. } = &configs[0];
+        let rollout =
+            Rollout::new(learner.backend(), learner.spec(), critic, agents, configs[0].num_steps(), *num_envs);
+        let heads = rollout.advantage_heads;
         let eval_envs = make_envs(configs[0].eval.episodes.min(EVAL_ENVS))?;
-        let every_head = |of: fn(&Config) -> f32| -> Vec<f32> {
-            configs.iter().flat_map(|config| std::iter::repeat_n(of(config), heads)).collect()
-        };
         Ok(Self {
-            rollout: Rollout::new(learner.backend(), learner.spec(), agents, num_steps, num_envs),
-            gamma: every_head(Config::gamma),
-            lambda: every_head(Config::gae_lambda),
+            rollout,
+            seeds: configs.iter().map(|config| config.seed).collect(),
+            gamma: configs.iter().flat_map(|config| config.critic.discounts(config.gamma())).collect(),
+            lambda: configs.iter().flat_map(|config| std::iter::repeat_n(config.gae_lambda(), heads)).collect(),
+            average_reward: vec![0.0; agents],
             stats: learner.backend().zeros(agents * ROLLOUT_STATS),
             host_stats: vec![0.0; agents * ROLLOUT_STATS],
             timing: Timing::default(),
@@ -148,11 +155,14 @@ impl<B: Backend> Trainer<B> {
         }
         self.source.collect(&mut self.learner, &mut self.sessions, &mut self.rollout)?;
         let collected = seconds();
-        self.rollout.estimate(self.learner.backend(), &self.gamma, &self.lambda);
+        self.estimate()?;
         let estimated = seconds();
         self.update()?;
         let updated = seconds();
         self.measure()?;
+        for (session, stats) in self.sessions.iter_mut().zip(self.host_stats.as_chunks::<ROLLOUT_STATS>().0) {
+            session.tonic.follow(&session.config.dopamine, RolloutStats::of(stats).reward_mean);
+        }
         self.source.finish_iteration(self.learner.backend(), &mut self.sessions)?;
         let steps = self.rollout.rows() as u64;
         self.sessions.iter_mut().for_each(|session| session.advance(steps));
@@ -162,6 +172,34 @@ impl<B: Backend> Trainer<B> {
             update: updated - estimated,
             total: seconds(),
         };
+        Ok(())
+    }
+
+    /// What the critic learns from, TD errors and advantages; where rewards are centred, after a step of their average.
+    fn estimate(&mut self) -> Result<(), TrainError> {
+        let centred = |session: &Session| session.config.dopamine.reward_centering != RewardCentering::None;
+        if self.sessions.iter().any(centred) {
+            self.center()?;
+        }
+        let first_step = self.source.steps().wrapping_sub(self.rollout.steps as u32);
+        let (backend, gamma, lambda) = (self.learner.backend(), &self.gamma, &self.lambda);
+        self.rollout.draw_targets(backend, gamma, lambda, &self.seeds, first_step);
+        self.rollout.estimate(backend, gamma, lambda, &self.average_reward);
+        Ok(())
+    }
+
+    /// Lets every agent's average reward learn from the rollout.
+    fn center(&mut self) -> Result<(), TrainError> {
+        for (average, session) in self.average_reward.iter_mut().zip(&self.sessions) {
+            *average = session.tonic.average_reward.unwrap_or(0.0) as f32;
+        }
+        self.rollout.td_errors(self.learner.backend(), &self.gamma, &self.average_reward);
+        self.measure()?;
+        let stats = self.host_stats.as_chunks::<ROLLOUT_STATS>().0.iter().map(|stats| RolloutStats::of(stats));
+        for ((average, session), stats) in self.average_reward.iter_mut().zip(&mut self.sessions).zip(stats) {
+            session.tonic.center(&session.config.dopamine, stats.reward_mean, stats.delta_mean);
+            *average = session.tonic.average_reward.unwrap_or(0.0) as f32;
+        }
         Ok(())
     }
 
@@ -183,12 +221,9 @@ impl<B: Backend> Trainer<B> {
 
     /// Fetches what is reported of the rollout.
     fn measure(&mut self) -> Result<(), TrainError> {
-        let rollout = &self.rollout;
-        let shape =
-            RolloutShape { agents: rollout.agents, heads: rollout.heads, steps: rollout.steps, envs: rollout.envs };
-        let backend = self.learner.backend();
+        let (rollout, backend) = (&self.rollout, self.learner.backend());
         backend.rollout_stats(RolloutStatsArgs {
-            shape,
+            shape: rollout.shape(),
             deltas: &rollout.deltas,
             advantages: &rollout.advantages,
             returns: &rollout.returns,
@@ -235,7 +270,8 @@ impl<B: Backend> Trainer<B> {
 }
 
 fn part<'a, S>(settings: &'a S, session: &'a Session, remaining: f32) -> AgentUpdate<'a, S> {
-    AgentUpdate { settings, dopamine: &session.config.dopamine, remaining, seed: session.config.seed }
+    let Config { dopamine, critic, seed, .. } = &session.config;
+    AgentUpdate { settings, dopamine, critic, remaining, seed: *seed }
 }
 
 impl RolloutStats {

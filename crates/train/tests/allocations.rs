@@ -51,12 +51,21 @@ const COMMON: [&str; 9] = [
 ];
 
 /// The second one's minibatches are long enough to be split over threads.
-const CASES: [(&str, &[&str]); 8] = [
+const CASES: [(&str, &[&str]); 9] = [
     ("CartPole-v1", &["num_envs=8"]),
     ("CartPole-v1", &["num_envs=64", "ppo.num_steps=128", "network.hidden=[64,64]", "ppo.epochs=1"]),
     ("CartPole-v1", &["num_envs=130", "ppo.target_kl=0.0001", "ppo.value_clip=0.2", "network.shared_trunk=true"]),
     ("CartPole-v1", &["algo=a2c", "a2c.num_steps=40", "a2c.anneal_learning_rate=true", "num_envs=16"]),
     ("CartPole-v1", &["network.pathways=dual", "dopamine.kappa=0.3", "dopamine.sum_decay=0.01"]),
+    (
+        "CartPole-v1",
+        &[
+            "dopamine.reward_centering=td",
+            "dopamine.force_centering=true",
+            "dopamine.tonic_gain=1",
+            "dopamine.logit_decay=0.01",
+        ],
+    ),
     ("Pendulum-v1", &["num_envs=12", "network.squash=true", "network.state_dependent_exploration=false"]),
     ("Pendulum-v1", &["num_envs=3", "network.squash=false", "network.state_dependent_exploration=true"]),
     ("Pendulum-v1", &["algo=a2c", "a2c.num_steps=40", "num_envs=8", "network.squash=false"]),

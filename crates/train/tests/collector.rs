@@ -227,7 +227,7 @@ impl Collected {
         Self {
             collector: Collector::new(config, &spec, parallel, &make_envs).expect("environments"),
             session: Session::new(config.clone(), spec.inputs, None),
-            rollout: Rollout::new(learner.backend(), &spec, 1, STEPS, config.num_envs),
+            rollout: Rollout::new(learner.backend(), &spec, &config.critic, 1, STEPS, config.num_envs),
             learner,
         }
     }

@@ -9,7 +9,9 @@ mod shape;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use striatum_agent::{A2cSettings, Algorithm, DopamineSettings, NetworkSettings, Pathways, PpoSettings};
+use striatum_agent::{
+    A2cSettings, Algorithm, CriticSettings, DopamineSettings, NetworkSettings, Pathways, PpoSettings,
+};
 use striatum_train::config::*;
 use toml::{Table, Value};
 
@@ -47,6 +49,7 @@ fn defaults_stand_in_one_place() {
     assert_eq!(config.ppo, PpoSettings::default());
     assert_eq!(config.a2c, A2cSettings::default());
     assert_eq!(config.network, NetworkSettings::default());
+    assert_eq!(config.critic, CriticSettings::default());
     assert_eq!(config.dopamine, DopamineSettings::default());
 }
 
@@ -90,7 +93,7 @@ fn toml_has_each_key_once_under_its_comment() {
     }
     assert!(text.contains("learning_rate = 0.00025\n"), "the shortest form of an f32:\n{text}");
     assert!(text.contains("\nhidden = [64, 64]\n"));
-    assert_eq!(text.matches("\n[").count(), 7, "seven sections");
+    assert_eq!(text.matches("\n[").count(), 8, "eight sections");
 }
 
 #[test]
@@ -125,6 +128,42 @@ proptest! {
         prop_assume!(config.validate().is_ok());
         prop_assert_eq!(Config::from_toml(&config.to_toml(), "the text").unwrap(), config);
     }
+}
+
+// Parameters of tasks.
+
+fn bandit(sets: &[&str]) -> Config {
+    let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+    Config::resolve(&Request { task: "Bandit-v0".to_owned(), sets, ..Request::default() }).unwrap()
+}
+
+#[test]
+fn parameters_are_filled_in_documented_and_survive_toml() {
+    let config = bandit(&["env.arms=6", "env.best=0.123456789012", "env.probabilities=[]", "env={reversal = 100}"]);
+    let get = |name| config.env.get(name).cloned();
+    assert_eq!(get("arms"), Some(6.into()));
+    assert_eq!(get("best"), Some(0.123456789012.into()));
+    assert_eq!((get("reversal"), get("other")), (Some(100.into()), Some(0.2.into())), "a section, and a default");
+    let text = config.to_toml();
+    for line in [
+        "[env]",
+        "# Number of arms. (a whole number from 2 to 64)\narms = 6",
+        "best = 0.123456789012",
+        "probabilities = []",
+    ] {
+        assert!(text.contains(&format!("\n{line}\n")), "{line}: {text}");
+    }
+    assert_eq!(Config::from_toml(&text, "the text").unwrap(), config);
+    assert!(!Config::default().to_toml().contains("[env]"), "CartPole has no parameters");
+    let by_hand = Config { task: "Bandit-v0".to_owned(), ..Config::default() };
+    by_hand.validate().expect("left out is the default");
+    assert!(by_hand.to_toml().contains("\narms = 4\n"));
+}
+
+#[test]
+fn agents_of_one_launch_share_the_tasks_parameters() {
+    assert_ne!(bandit(&["env.best=0.7"]).shape(), bandit(&[]).shape());
+    assert_eq!(bandit(&["env.best=0.8", "seed=4"]).shape(), bandit(&[]).shape());
 }
 
 // Layers.
@@ -206,7 +245,7 @@ fn set_takes_toml_values_and_bare_words() {
 
 #[test]
 fn every_preset_is_valid_and_holds_only_what_differs() {
-    assert_eq!(PRESETS.len(), 10);
+    assert_eq!(PRESETS.len(), 22);
     let defaults: Vec<_> = leaves(&Table::try_from(Config::default()).unwrap());
     for (task, algo, text) in PRESETS {
         let request = Request { task: (*task).to_owned(), algo: Some(*algo), ..Request::default() };

@@ -143,6 +143,26 @@ fn the_reference_agrees_with_arithmetic_by_hand() {
     assert_eq!((result.actions, result.log_std), (vec![1.0], vec![]));
 }
 
+/// Tone favours what the direct pathway holds for good (1: g alone counts, twice) or shuns what the indirect one holds for bad.
+#[test]
+fn other_tones_are_expected_beside_the_policys_own() {
+    // Whatever x is, g = [0 1] and n = [0 3]; then the value head, unused. The net logits of action 1 are c [(1 + rho) 1 - (1 - rho) 3].
+    let params = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0];
+    let export = PolicyExport { tone: 0.25, ..tiny(Policy::Categorical { nvec: vec![2] }, true, &params) };
+    let expected = export.expectations(&[7.0]).unwrap();
+    let logit = |value: &serde_json::Value| value["logits"][0][1].as_f64().unwrap() * std::f64::consts::SQRT_2;
+    assert!((logit(&expected) - (1.25 - 0.75 * 3.0)).abs() < 1e-6, "{expected}");
+    let tones = expected["tones"].as_array().unwrap();
+    let found: Vec<_> =
+        tones.iter().map(|tone| (tone["tone"].as_f64().unwrap(), tone["actions"][0].as_i64())).collect();
+    // (1 + rho) - 3 (1 - rho) = 4 rho - 2 is above 0 from rho = 1/2 on, where it is a tie.
+    assert_eq!(found, [(-1.0, Some(0)), (-0.5, Some(0)), (0.0, Some(0)), (0.5, Some(0)), (1.0, Some(1))]);
+    assert!(tones.iter().all(|tone| (logit(tone) - (4.0 * tone["tone"].as_f64().unwrap() - 2.0)).abs() < 1e-6));
+
+    let single = tiny(Policy::Categorical { nvec: vec![2] }, false, &[0.0; 6]);
+    assert!(single.expectations(&[7.0]).unwrap().get("tones").is_none());
+}
+
 #[test]
 fn ties_go_to_the_first_and_real_actions_to_their_bounds() {
     let tied = tiny(Policy::Categorical { nvec: vec![3, 2] }, false, &[0.0; 12]);

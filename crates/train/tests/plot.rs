@@ -1,7 +1,8 @@
 //! Learning curves: pictures from metrics files, and clear errors.
 
 use std::path::{Path, PathBuf};
-use striatum_train::plot::{DEFAULT_METRIC, PlotError, PlotOptions, plot};
+use striatum_dopamine::{Figure, Heatmap, Panel, Plot, Series};
+use striatum_train::plot::{DEFAULT_METRIC, PlotError, PlotOptions, draw, plot};
 
 /// A run whose return rises to about `top`.
 fn run(folder: &Path, name: &str, algo: &str, seed: u32, top: f64) -> PathBuf {
@@ -107,4 +108,105 @@ fn errors_name_the_run_and_the_fix() {
     assert!(matches!(fails(std::slice::from_ref(&young), "losses/entropy", &svg), PlotError::NoValues { .. }));
     assert!(matches!(fails(&[young], DEFAULT_METRIC, &svg), PlotError::NoValues { .. }));
     assert!(!svg.exists());
+}
+
+fn panel(title: &str, categories: &[&str], plot: Plot) -> Panel {
+    let categories = categories.iter().map(|&name| name.to_owned()).collect();
+    Panel { title: title.into(), x_label: format!("{title} across"), y_label: format!("{title} up"), categories, plot }
+}
+
+fn series(name: &str, values: &[f64], band: f64) -> Series {
+    let points: Vec<_> = values.iter().enumerate().map(|(i, &y)| (i as f64, y)).collect();
+    let band = if band > 0.0 { values.iter().map(|y| (y - band, y + band)).collect() } else { Vec::new() };
+    Series { name: name.into(), points, band }
+}
+
+/// One panel of every kind.
+fn figure() -> Figure {
+    let curves =
+        || vec![series("first", &[0.0, 1.0, f64::NAN, 2.0, 1.5], 0.0), series("second", &[1.0, 0.5, 0.2], 0.1)];
+    let marks = vec![(0.0, 0), (1.0, 1), (1.5, 19)];
+    let heatmap = Heatmap { width: 2, values: vec![-1.0, 0.0, 0.5, 0.5], extent: [(0.0, 2.5), (2.0, 0.5)] };
+    let panels = vec![
+        panel("Lines", &[], Plot::Lines(curves())),
+        panel("More lines", &[], Plot::Lines(curves())),
+        panel("Bars", &["left arm", "right arm"], Plot::Bars(vec![series("", &[3.0, -2.0], 0.5)])),
+        panel("Raster", &[], Plot::Raster { marks, trials: 20 }),
+        panel("Heatmap", &[], Plot::Heatmap(heatmap)),
+    ];
+    Figure { title: "Everything".into(), columns: 3, panels }
+}
+
+#[test]
+fn a_figure_has_panels_of_every_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let svg = folder.path().join("figure.svg");
+    draw(&figure(), &svg).unwrap();
+    let text = std::fs::read_to_string(&svg).unwrap();
+    let count = |part: &str| text.matches(part).count();
+    for panel in figure().panels {
+        for part in [panel.title, panel.x_label, panel.y_label].iter().chain(&panel.categories) {
+            assert!(text.lines().any(|line| line == part), "{part}");
+        }
+    }
+    // The legend of both panels of lines stands there once; each has a band.
+    assert_eq!((count("\nfirst\n"), count("\nsecond\n"), count("<polygon")), (1, 1, 2));
+    // A curve that is interrupted has a dot at every point that there is.
+    assert_eq!(count("<circle"), 2 * (4 + 3));
+    let png = folder.path().join("figure.png");
+    draw(&figure(), &png).unwrap();
+    let bytes = std::fs::read(&png).unwrap();
+    let size = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    assert!(text.starts_with(&format!("<svg width=\"{}\" height=\"{}\"", size(16), size(20))), "{}", &text[..80]);
+
+    for unwritable in ["none/f.svg", "f.pdf"] {
+        assert!(draw(&figure(), &folder.path().join(unwritable)).is_err());
+    }
+    // Nothing to draw is a picture as well.
+    draw(&Figure::default(), &folder.path().join("empty.png")).unwrap();
+}
+
+/// Places and sizes of texts in an SVG file's coordinates: left, right, top, bottom.
+fn boxes(svg: &str) -> Vec<(String, [f64; 4])> {
+    let attribute = |tag: &str, name: &str| {
+        let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    let parse = |(tag, text): (&str, &str)| {
+        let number = |name: &str| attribute(tag, name).and_then(|value| value.parse::<f64>().ok()).unwrap();
+        let (x, y, size) = (number("x"), number("y"), number("font-size"));
+        // About as wide as a sans-serif font of a browser is.
+        let width = 0.5 * size * text.chars().count() as f64;
+        let from = match attribute(tag, "text-anchor").as_deref() {
+            Some("middle") => -0.5 * width,
+            Some("end") => -width,
+            _ => 0.0,
+        };
+        let (above, below) = match attribute(tag, "dy").as_deref() {
+            Some("0.76em") => (0.0, 0.76 * size),
+            _ => (-0.36 * size, 0.36 * size),
+        };
+        match tag.contains("rotate") {
+            // Read from below: its width goes up.
+            true => (text.to_owned(), [x + above, x + below, y + from, y + from + width]),
+            false => (text.to_owned(), [x + from, x + from + width, y + above, y + below]),
+        }
+    };
+    let texts = svg.split("<text").skip(1).filter_map(|part| part.split_once('<')?.0.split_once('>'));
+    texts.map(|(tag, text)| parse((tag, text.trim()))).collect()
+}
+
+#[test]
+fn texts_of_a_figure_do_not_overlap() {
+    let folder = tempfile::tempdir().unwrap();
+    let svg = folder.path().join("figure.svg");
+    draw(&figure(), &svg).unwrap();
+    let boxes = boxes(&std::fs::read_to_string(&svg).unwrap());
+    assert!(boxes.len() > 40, "{boxes:?}");
+    for (i, (text, a)) in boxes.iter().enumerate() {
+        for (other, b) in &boxes[..i] {
+            let apart = a[1] <= b[0] || b[1] <= a[0] || a[3] <= b[2] || b[3] <= a[2];
+            assert!(apart, "`{text}` at {a:?} is over `{other}` at {b:?}");
+        }
+    }
 }

@@ -88,7 +88,7 @@ fn described(_: &Gpu, task: GpuTask) -> Result<(), String> {
     let env = make_one(task.name()).map_err(|error| error.to_string())?;
     let actions = env.action_space();
     let host = (env.observation_space().width(), env.state().len(), actions.width(), env.time_limit());
-    let own = (task.observation_width(), task.state_width(), task.action_width(), Some(task.time_limit()));
+    let own = (task.observation_width(), task.state_width(), task.action_width(), task.time_limit());
     let same_kind = task.is_continuous() == matches!(actions, Space::Box { .. });
     let found = GpuTask::from_name(task.name()) == Some(task) && GpuTask::from_name("CartPole").is_none();
     if host == own && same_kind && found { Ok(()) } else { Err(format!("{host:?}, {own:?}, {actions:?}")) }
@@ -99,7 +99,7 @@ fn every_step(gpu: &Gpu, task: GpuTask) -> Result<(), String> {
     let setup = Setup::new(task, &[17], 64);
     let (n, ranges, mut batch) = (setup.envs, ranges(&setup), setup.batch());
     let mut observations = vec![0.0; n * setup.spec.inputs];
-    let mut envs = ResidentEnvs::new(gpu, task, 1, n);
+    let mut envs = setup.resident(gpu);
     let mut before = setup.anywhere(1);
     envs.write(gpu, 0, &before);
     let (mut ended, mut cut) = (0.0, 0.0);
@@ -127,8 +127,8 @@ fn every_step(gpu: &Gpu, task: GpuTask) -> Result<(), String> {
         cut += host.truncated.iter().sum::<f32>();
         before = after;
     }
-    let terminates = task != GpuTask::Pendulum;
-    let all_seen = cut > 0.0 && (ended > 0.0) == terminates;
+    let terminates = ![GpuTask::Pendulum, GpuTask::PendulumContinuing].contains(&task);
+    let all_seen = (cut > 0.0) == task.time_limit().is_some() && (ended > 0.0) == terminates;
     if all_seen { Ok(()) } else { Err(format!("{ended} episodes terminated and {cut} were truncated")) }
 }
 
@@ -159,7 +159,7 @@ fn trajectory(gpu: &Gpu, task: GpuTask) -> Result<(), String> {
     let (n, ranges, mut batch) = (setup.envs, ranges(&setup), setup.batch());
     let mut observations = vec![0.0; n * setup.spec.inputs];
     batch.reset(setup.seeds[0], 0, &mut observations).map_err(|error| error.to_string())?;
-    let mut envs = ResidentEnvs::new(gpu, task, 1, n);
+    let mut envs = setup.resident(gpu);
     envs.write(gpu, 0, &started(&batch.snapshot()));
     let written = setup.rollout(gpu, &mut envs, STEPS, 0)?;
     for t in 0..STEPS {
@@ -174,13 +174,14 @@ fn trajectory(gpu: &Gpu, task: GpuTask) -> Result<(), String> {
     equal("episode", &after.episodes, &batch.snapshot().episodes)
 }
 
-/// Every episode is out of time at once.
+/// Every episode is out of time at once, if a task has a limit.
 fn resets(gpu: &Gpu, task: GpuTask) -> Result<(), String> {
+    let Some(limit) = task.time_limit() else { return Ok(()) };
     // A seed of two words, and more environments than two workgroups have.
     let setup = Setup::new(task, &[0xfeed_5678_9abc_def0], 150);
     let mut from = setup.anywhere(2);
-    from.steps.fill(task.time_limit() - 1);
-    let mut envs = ResidentEnvs::new(gpu, task, 1, setup.envs);
+    from.steps.fill(limit - 1);
+    let mut envs = setup.resident(gpu);
     envs.write(gpu, 0, &from);
     let written = setup.rollout(gpu, &mut envs, 1, 0)?;
     let after = envs.read(gpu, 0).map_err(|error| error.to_string())?;
@@ -224,7 +225,7 @@ fn part(written: &Written, agent: usize, agents: usize) -> Written {
 fn agents(gpu: &Gpu, task: GpuTask) -> Result<(), String> {
     const STEPS: usize = 9;
     let (together, alone) = (Setup::new(task, &[4, 5, 6], 19), Setup::new(task, &[5], 19));
-    let (mut many, mut one) = (ResidentEnvs::new(gpu, task, 3, 19), ResidentEnvs::new(gpu, task, 1, 19));
+    let (mut many, mut one) = (together.resident(gpu), alone.resident(gpu));
     (0..3).for_each(|agent| many.write(gpu, agent, &together.anywhere(agent as u64)));
     one.write(gpu, 0, &alone.anywhere(1));
     let all = together.rollout(gpu, &mut many, STEPS, 3)?;
@@ -243,7 +244,7 @@ fn halves(gpu: &Gpu, task: GpuTask) -> Result<(), String> {
     const STEPS: usize = 20;
     let setup = Setup::new(task, &[9], 21);
     let start = || {
-        let mut envs = ResidentEnvs::new(gpu, task, 1, 21);
+        let mut envs = setup.resident(gpu);
         envs.write(gpu, 0, &setup.anywhere(3));
         envs
     };
@@ -269,7 +270,7 @@ fn halves(gpu: &Gpu, task: GpuTask) -> Result<(), String> {
 
 fn round_trip(gpu: &Gpu, task: GpuTask) -> Result<(), String> {
     let setup = Setup::new(task, &[0, 0], 7);
-    let mut envs = ResidentEnvs::new(gpu, task, 2, 7);
+    let mut envs = setup.resident(gpu);
     let (first, mut second) = (setup.anywhere(11), setup.anywhere(12));
     second.total_steps[3] = u32::MAX;
     second.running_returns[0] = f64::from(f32::MIN_POSITIVE / 8.0);

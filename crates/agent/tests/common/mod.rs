@@ -3,8 +3,8 @@
 
 use striatum_agent::Network;
 use striatum_kernels::{
-    Activation, Backend, Cpu, HeadLayout, LOSS_METRICS, LogStd, LossParams, Minibatch, MlpSpec, Objective, PassArgs,
-    Policy, Selection,
+    Activation, Backend, Cpu, CriticKind, HeadLayout, LOSS_METRICS, LogStd, LossParams, Minibatch, MlpSpec, Objective,
+    PassArgs, Policy, Selection,
 };
 use striatum_rng::{Purpose, Stream};
 
@@ -53,10 +53,14 @@ pub fn loss_params() -> LossParams {
         clip: 0.2,
         value_clip: 0.0,
         value_coef: 0.5,
+        auxiliary_coef: 0.3,
+        critic: CriticKind::Scalar as u32,
+        huber: 0.0,
+        opponent: 0,
         entropy_coef: 0.01,
         kappa: 0.0,
         sum_decay: 0.0,
-        padding: 0.0,
+        logit_decay: 0.0,
     }
 }
 
@@ -76,20 +80,24 @@ pub struct Rows {
 impl Rows {
     /// Normal numbers, first actions, and every row in order.
     pub fn new(layout: &HeadLayout, rows: usize) -> Self {
-        let width = layout.policy.action_width();
+        let (width, heads) = (layout.policy.action_width(), layout.value_heads);
         let actions =
             if layout.policy.is_continuous() { normals(50, rows * width, 1.0) } else { vec![0.0; rows * width] };
         Self {
             order: (0..rows as u32).collect(),
             actions,
             log_probs: normals(51, rows, 0.3).into_iter().map(|x| x - 1.0).collect(),
-            advantages: normals(52, rows, 1.0),
-            returns: normals(53, rows, 1.0),
-            values: vec![0.0; rows],
+            advantages: normals(52, heads * rows, 1.0),
+            returns: normals(53, heads * rows, 1.0),
+            values: vec![0.0; heads * rows],
             mask: vec![1.0; rows],
             tone: vec![0.0; rows],
             inverse_temperature: vec![1.0; rows],
         }
+    }
+
+    fn heads(&self) -> usize {
+        self.returns.len() / self.log_probs.len()
     }
 
     pub fn minibatch(&self) -> Minibatch<'_, Vec<f32>, Vec<u32>> {
@@ -97,14 +105,15 @@ impl Rows {
             agents: 1,
             rows: self.order.len(),
             source_rows: self.log_probs.len(),
-            heads: 1,
+            heads: self.heads(),
+            advantage_heads: self.advantages.len() / self.log_probs.len(),
             selection: Selection { rows: &self.order, stride: self.order.len(), first: 0 },
             actions: &self.actions,
             log_probs: &self.log_probs,
             advantages: &self.advantages,
             returns: &self.returns,
             values: &self.values,
-            value_rows: self.values.len(),
+            value_rows: self.log_probs.len(),
             mask: &self.mask,
             tone: &self.tone,
             inverse_temperature: &self.inverse_temperature,
@@ -140,7 +149,7 @@ impl Rows {
         weights: &[f32],
         observations: &[f32],
     ) -> (Vec<f32>, Vec<f32>) {
-        let (count, heads) = (spec.param_count(), spec.head.value_heads);
+        let count = spec.param_count();
         let upload = |numbers: &[f32]| backend.upload(numbers);
         let (mut gradients, mut metrics) = (upload(&vec![f32::NAN; count]), upload(&[f32::NAN; LOSS_METRICS]));
         let (weights, order) = (upload(weights), backend.upload_indices(&self.order));
@@ -155,14 +164,15 @@ impl Rows {
                         agents: 1,
                         rows: self.order.len(),
                         source_rows: self.log_probs.len(),
-                        heads,
+                        heads: self.heads(),
+                        advantage_heads: self.advantages.len() / self.log_probs.len(),
                         selection: Selection { rows: &order, stride: self.order.len(), first: 0 },
                         actions: &upload(&self.actions),
                         log_probs: &upload(&self.log_probs),
                         advantages: &upload(&self.advantages),
                         returns: &upload(&self.returns),
                         values: &upload(&self.values),
-                        value_rows: self.values.len(),
+                        value_rows: self.log_probs.len(),
                         mask: &upload(&self.mask),
                         tone: &upload(&self.tone),
                         inverse_temperature: &upload(&self.inverse_temperature),

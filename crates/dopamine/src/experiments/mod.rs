@@ -4,6 +4,7 @@ mod compound;
 mod distribution;
 mod extinction;
 mod horizons;
+mod opal;
 mod panels;
 mod schultz;
 mod second_order;
@@ -20,6 +21,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
     compound::OVERSHADOWING,
     extinction::EXTINCTION,
     second_order::SECOND_ORDER,
+    opal::OPAL,
     distribution::DISTRIBUTION,
     horizons::HORIZONS,
     vigour::VIGOUR,

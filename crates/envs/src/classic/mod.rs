@@ -15,7 +15,7 @@ pub use pendulum::Pendulum;
 use crate::EnvError;
 
 /// The numbers of `state`, one for each of `names`, if that many and all finite.
-fn numbers<const N: usize>(state: &[f64], names: [&str; N]) -> Result<[f64; N], EnvError> {
+pub(crate) fn numbers<const N: usize>(state: &[f64], names: [&str; N]) -> Result<[f64; N], EnvError> {
     let numbers: [f64; N] = state
         .try_into()
         .map_err(|_| EnvError::BadState(format!("it has {} numbers; give {N}: {}", state.len(), names.join(", "))))?;

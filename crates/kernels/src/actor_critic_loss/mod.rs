@@ -1,13 +1,14 @@
 //! The mirror of `shaders/actor_critic_loss.wgsl`, `loss_metrics.wgsl` and `log_std_gradient.wgsl`.
 
 mod terms;
+mod values;
 
 use crate::distribution::{Categorical, Columns, Density, Gaussian, Pull};
-use crate::{HeadLayout, LOSS_METRICS, LossArgs, LossParams, Minibatch, Policy};
+use crate::{CriticKind, HeadLayout, LOSS_METRICS, LossArgs, LossParams, MAX_QUANTILES, Minibatch, Policy};
 use bytemuck::Zeroable;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
-use terms::{PolicyTerm, value_term};
+use terms::PolicyTerm;
 
 /// Rows of a tile where the loss is computed by itself.
 const TILE: usize = 256;
@@ -27,6 +28,11 @@ impl<B, I> LossArgs<'_, B, I> {
             && len(self.moments) >= 4 * agents
             && len(self.metrics) >= self.metrics_at + LOSS_METRICS * agents;
         assert!(long_enough, "actor_critic_loss: a buffer is too short for {agents} x {rows} rows");
+        let may_be = |params: &LossParams| {
+            (params.critic == CriticKind::Scalar as u32 || self.batch.heads <= MAX_QUANTILES)
+                && (params.opponent == 0 || self.batch.advantage_heads >= 3)
+        };
+        assert!(self.params.iter().all(may_be), "actor_critic_loss: too many quantiles, or no advantages of halves");
     }
 }
 
@@ -156,6 +162,8 @@ struct Row<'a> {
     action: &'a [f32],
     log_prob: f32,
     advantage: f32,
+    /// Those by which each pathway tells gains from losses, if they are its own.
+    opponents: Option<[f32; 2]>,
     /// The first head's; another one's lies so many numbers further on.
     returns: (&'a [f32], usize),
     values: (&'a [f32], usize),
@@ -175,8 +183,10 @@ struct Loss<D> {
     net: Vec<f32>,
     /// J, the gradient of the policy's loss with respect to the net logits.
     policy: Vec<f32>,
-    /// J_H, that of the entropy's term.
+    /// J_H, that of the entropy's term and of the logits' decay.
     entropy: Vec<f32>,
+    /// A distribution's targets.
+    targets: Vec<f32>,
     /// In the order of [`LossMetrics`](crate::LossMetrics).
     sums: [f64; LOSS_METRICS],
 }
@@ -196,6 +206,7 @@ impl<D: Density> Loss<D> {
             net: logits.clone(),
             policy: logits.clone(),
             entropy: logits,
+            targets: vec![0.0; layout.value_heads],
             sums: [0.0; LOSS_METRICS],
         }
     }
@@ -217,7 +228,8 @@ impl<D: Density> Loss<D> {
         outputs: TileOutputs<'_>,
     ) {
         let (width, sources) = (self.columns.width, batch.source_rows);
-        let head = agent * batch.heads;
+        let (head, advantage_head) = (agent * batch.heads, agent * batch.advantage_heads);
+        let is_opponent = self.params.opponent != 0;
         let TileOutputs { outputs, d_outputs, mut d_trunk } = outputs;
         for (i, &source) in batch.chosen(agent)[rows].iter().enumerate() {
             let source = source as usize;
@@ -233,7 +245,9 @@ impl<D: Density> Loss<D> {
                 output: &outputs[i * width..][..width],
                 action: &batch.actions[at * self.action_width..][..self.action_width],
                 log_prob: batch.log_probs[at],
-                advantage: batch.advantages[head * sources + source],
+                advantage: batch.advantages[advantage_head * sources + source],
+                opponents: is_opponent
+                    .then(|| [1, 2].map(|half| batch.advantages[(advantage_head + half) * sources + source])),
                 returns: (&batch.returns[head * sources + source..], sources),
                 values: (&batch.values[head * batch.value_rows + source..], batch.value_rows),
                 tone: batch.tone[at],
@@ -269,8 +283,9 @@ impl<D: Density> Loss<D> {
         let pull =
             Pull { log_prob: term.slope * self.inverse_count, entropy: -self.params.entropy_coef * self.inverse_count };
         self.density.gradient(features, row.action, pull, &mut self.policy, &mut self.entropy);
-        self.pathways(row.output, gains, advantage, d_output);
-        let value_loss = self.values(row, d_output);
+        self.decay_logits(row.inverse_temperature);
+        self.pathways(row.output, gains, row.opponents.unwrap_or([advantage; 2]), d_output);
+        let [value_loss, auxiliary_value_loss] = self.values(row, d_output);
         d_output[columns.features_at..].fill(0.0);
         if let Some(d_trunk) = d_trunk {
             d_trunk.copy_from_slice(d_output);
@@ -289,16 +304,29 @@ impl<D: Density> Loss<D> {
         for (sum, metric) in self.sums.iter_mut().zip(metrics) {
             *sum += f64::from(metric);
         }
-        self.sums[LOSS_METRICS - 1] += f64::from(moved);
+        self.sums[11] += f64::from(moved);
+        self.sums[12] += f64::from(auxiliary_value_loss);
         self.pathway_metrics(row.output);
     }
 
-    /// The gradient with respect to g and n, which learn more from gains and from losses (kappa).
-    fn pathways(&self, output: &[f32], gains: [f32; 2], advantage: f32, d_output: &mut [f32]) {
-        let kappa = if advantage > 0.0 { self.params.kappa } else { -self.params.kappa };
-        let kappa = if self.columns.dual { kappa } else { 0.0 };
+    /// Adds the gradient of the logits' decay to the entropy's, which kappa does not weigh either.
+    fn decay_logits(&mut self, beta: f32) {
+        if self.params.logit_decay == 0.0 || self.columns.continuous {
+            return;
+        }
+        let decay = self.params.logit_decay * self.inverse_count;
+        for (j_h, l) in self.entropy.iter_mut().zip(&self.net) {
+            // d/dl of 1/2 lambda_l mean |l / beta|^2
+            *j_h += decay * (l / beta) / beta;
+        }
+    }
+
+    /// The gradient with respect to g and n, which learn more from gains and from losses (kappa), each by an advantage.
+    fn pathways(&self, output: &[f32], gains: [f32; 2], advantages: [f32; 2], d_output: &mut [f32]) {
+        let kappa = if self.columns.dual { self.params.kappa } else { 0.0 };
+        let [g, n] = advantages.map(|advantage| if advantage > 0.0 { kappa } else { -kappa });
         // w_G = 1 + kappa and w_N = 1 - kappa if A_hat > 0, the opposite otherwise
-        self.route(output, gains, [1.0 + kappa, 1.0 - kappa], d_output);
+        self.route(output, gains, [1.0 + g, 1.0 - n], d_output);
     }
 
     fn route(&self, output: &[f32], [direct, indirect]: [f32; 2], [w_g, w_n]: [f32; 2], d_output: &mut [f32]) {
@@ -320,21 +348,6 @@ impl<D: Density> Loss<D> {
             *d_g = direct * (w_g * j + j_h) + sum_mode;
             *d_n = -indirect * (w_n * j + j_h) + sum_mode;
         }
-    }
-
-    /// The gradient with respect to the values; the loss before its weight.
-    fn values(&self, row: &Row<'_>, d_output: &mut [f32]) -> f32 {
-        let columns = self.columns.values_at..self.columns.features_at;
-        let [values, returns] = [row.values, row.returns].map(|(numbers, stride)| numbers.iter().step_by(stride));
-        let heads = row.output[columns.clone()].iter().zip(values).zip(returns);
-        let weight = self.params.value_coef * self.inverse_count;
-        let mut sum = 0.0;
-        for (d, ((&value, &old), &target)) in d_output[columns].iter_mut().zip(heads) {
-            let (loss, slope) = value_term(self.params.value_clip, value, old, target);
-            *d = weight * slope;
-            sum += loss;
-        }
-        sum
     }
 
     fn pathway_metrics(&mut self, output: &[f32]) {

@@ -1,4 +1,4 @@
-//! The loss of one number: the policy's objective, and the value's.
+//! The policy's objective of one row.
 
 use crate::{LossParams, Objective};
 
@@ -32,20 +32,4 @@ impl PolicyTerm {
         };
         Self { loss, slope, ratio, log_ratio }
     }
-}
-
-/// `(loss, d loss / dV)` of one value head: `1/2 (V - R)^2`, or the greater of that and the same with `V`'s change clipped.
-pub(super) fn value_term(clip: f32, value: f32, old_value: f32, target: f32) -> (f32, f32) {
-    let error = value - target;
-    let free = 0.5 * error * error;
-    let change = value - old_value;
-    if clip > 0.0 && change.abs() > clip {
-        let clipped_error = old_value + change.clamp(-clip, clip) - target;
-        let clipped = 0.5 * clipped_error * clipped_error;
-        // The clipped value does not depend on V.
-        if clipped > free {
-            return (clipped, 0.0);
-        }
-    }
-    (free, error)
 }

@@ -67,7 +67,7 @@ impl Gpu {
             word(batch.selection.first),
             word(args.log_std.stride),
             word(args.log_std.at),
-            0,
+            word(batch.advantage_heads),
             0,
         ];
         let unused = self.zeros(0);

@@ -13,9 +13,8 @@ impl Gpu {
     ) {
         batch.assert_lengths(0, |buffer| buffer.len(), |indices| indices.len());
         let Selection { rows, stride, first } = batch.selection;
-        let sizes =
-            [batch.agents, batch.rows, batch.source_rows, batch.heads, stride, first, usize::from(normalize), 0];
-        let shape = sizes.map(word);
+        let (sources, heads, normalize) = (batch.source_rows, batch.advantage_heads, usize::from(normalize));
+        let shape = [batch.agents, batch.rows, sources, heads, stride, first, normalize, 0].map(word);
         let bindings = [
             Bind::Data(cast_slice(&shape)),
             Bind::Indices(rows),

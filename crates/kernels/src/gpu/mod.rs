@@ -11,12 +11,14 @@ mod episode_window;
 mod gae;
 mod gather;
 mod launch;
+mod mean_heads;
 mod mlp;
 mod optimizer;
 mod rollout;
 mod rollout_stats;
 mod scale_rewards;
 mod shuffle;
+mod sr_lambda;
 mod td_error;
 
 pub use actor_critic::ActorCriticGpu;
@@ -29,8 +31,8 @@ pub use mlp::{MlpGpu, MlpTiles};
 pub use rollout::{EnvStates, GpuTask, ResidentEnvs, RolloutArgs};
 
 use crate::{
-    Backend, GaeArgs, KernelError, LossArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection, TakeColumnsArgs,
-    TdErrorArgs,
+    Backend, GaeArgs, KernelError, LossArgs, MeanHeadsArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection,
+    SrLambdaArgs, TakeColumnsArgs, TdErrorArgs,
 };
 use launch::Pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -276,6 +278,14 @@ impl Backend for Gpu {
     fn gae(&self, args: GaeArgs<'_, GpuBuffer>) {
         let form = GaeForm::for_shape(args.shape);
         self.gae_as(form, args);
+    }
+
+    fn mean_heads(&self, args: MeanHeadsArgs<'_, GpuBuffer>) {
+        self.launch_mean_heads(args);
+    }
+
+    fn sr_lambda(&self, args: SrLambdaArgs<'_, GpuBuffer>) {
+        self.launch_sr_lambda(args);
     }
 
     fn gather(

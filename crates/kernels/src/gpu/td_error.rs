@@ -12,6 +12,7 @@ impl Gpu {
         let bindings = [
             Bind::Data(cast_slice(&shape)),
             Bind::Data(cast_slice(args.gamma)),
+            Bind::Data(cast_slice(args.average_reward)),
             args.rewards.into(),
             args.terminated.into(),
             args.truncated.into(),

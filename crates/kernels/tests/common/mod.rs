@@ -23,6 +23,7 @@ pub enum Ends {
 pub struct Rollout {
     pub shape: RolloutShape,
     pub gamma: Vec<f32>,
+    pub average_reward: Vec<f32>,
     pub lambda: Vec<f32>,
     pub rewards: Vec<f32>,
     pub terminated: Vec<f32>,
@@ -68,6 +69,7 @@ impl Rollout {
         let mut rollout = Self {
             shape,
             gamma: numbers(heads, 0.9, 1.0),
+            average_reward: numbers(shape.agents, -1.0, 1.0),
             lambda: numbers(heads, 0.5, 1.0),
             rewards: numbers(flags, -1.0, 1.0),
             terminated,
@@ -116,7 +118,8 @@ impl Rollout {
                     (false, true) => f64::from(self.final_values[i]),
                     (false, false) => f64::from(self.values[value + s.envs]),
                 };
-                f64::from(self.rewards[flag]) + f64::from(self.gamma[sequence]) * next - f64::from(self.values[value])
+                let centred = f64::from(self.rewards[flag]) - f64::from(self.average_reward[sequence / s.heads]);
+                centred + f64::from(self.gamma[sequence]) * next - f64::from(self.values[value])
             })
             .collect()
     }
@@ -152,6 +155,7 @@ impl Rollout {
         backend.td_error(TdErrorArgs {
             shape: self.shape,
             gamma: &self.gamma,
+            average_reward: &self.average_reward,
             rewards: &backend.upload(&self.rewards),
             terminated: &backend.upload(&self.terminated),
             truncated: &backend.upload(&self.truncated),

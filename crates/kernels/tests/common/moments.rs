@@ -14,6 +14,7 @@ pub fn moments<B: Backend>(backend: &B, agents: usize, normalize: bool, advantag
         rows,
         source_rows: rows,
         heads: 1,
+        advantage_heads: 1,
         selection: Selection { rows: &order, stride: rows, first: 0 },
         actions: &advantages,
         log_probs: &advantages,

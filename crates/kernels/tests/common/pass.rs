@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "every test target uses a part")]
 
 use striatum_kernels::{
-    Activation, ActorCriticCpu, Backend, Cpu, HeadLayout, LOSS_METRICS, LogStd, LossParams, Minibatch, MlpSpec, Noise,
-    Objective, PassArgs, Policy, PolicyHead, Selection,
+    Activation, ActorCriticCpu, Backend, Cpu, CriticKind, HeadLayout, LOSS_METRICS, LogStd, LossParams, Minibatch,
+    MlpSpec, Noise, Objective, PassArgs, Policy, PolicyHead, Selection,
 };
 use striatum_rng::{Purpose, Stream};
 
@@ -86,10 +86,14 @@ fn params(objective: Objective, agent: usize) -> LossParams {
         clip: 0.2 + 0.05 * x,
         value_clip: if agent == 1 { 0.0 } else { 0.4 },
         value_coef: 0.5 + 0.1 * x,
+        auxiliary_coef: 0.3 + 0.2 * x,
+        critic: CriticKind::Scalar as u32,
+        huber: 0.0,
+        opponent: 0,
         entropy_coef: 0.01 * x,
         kappa: if agent.is_multiple_of(2) { 0.6 } else { 0.0 },
         sum_decay: 0.005 * (1.0 + x),
-        padding: 0.0,
+        logit_decay: 0.02 * x,
     }
 }
 
@@ -231,6 +235,7 @@ impl Case {
             rows: self.rows,
             source_rows: sources,
             heads: self.spec.head.value_heads,
+            advantage_heads: self.spec.head.value_heads,
             selection: Selection { rows: &order, stride: sources, first: FIRST },
             actions: &upload(&self.actions),
             log_probs: &upload(&self.log_probs),

@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/distribution.rs"]
+mod distribution;
 #[path = "../common/given.rs"]
 mod given;
 #[path = "../common/iteration.rs"]
@@ -25,12 +27,14 @@ mod episode_window;
 mod gae;
 mod gather;
 mod gpu;
+mod mean_heads;
 mod mlp;
 mod optimizer;
 mod philox;
 mod rollout;
 mod rollout_stats;
 mod shuffle;
+mod sr_lambda;
 mod td_error;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -46,6 +50,8 @@ const TESTS: &[&[Test]] = &[
     gpu::TESTS,
     td_error::TESTS,
     gae::TESTS,
+    mean_heads::TESTS,
+    sr_lambda::TESTS,
     gather::TESTS,
     philox::TESTS,
     advantage_moments::TESTS,

@@ -113,7 +113,7 @@ impl Case {
             let from = EnvStates {
                 states: states.into_iter().map(f64::from).collect(),
                 episodes: counter(3),
-                steps: counter(self.task.time_limit() - 6),
+                steps: counter(self.task.time_limit().unwrap_or(1000) - 6),
                 total_steps: counter(0),
                 running_returns: vec![0.0; n],
                 running_lengths: vec![0; n],

@@ -16,26 +16,31 @@ impl From<WhichArg> for Which {
 }
 
 pub fn run(args: &EvalArgs) -> Result<()> {
-    let saved = SavedPolicy::load(&args.run.run, args.run.checkpoint.into())?;
+    let mut saved = SavedPolicy::load(&args.run.run, args.run.checkpoint.into())?;
+    if let Some(tone) = args.tone.tone {
+        saved.set_tone(tone)?;
+    }
     let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
-    let make_envs = builtin(&saved.config.task);
+    let make_envs = builtin(&saved.config);
     let (evaluation, info) =
         saved.evaluate(&make_envs, (args.device, args.engine), choice, args.seed, args.episodes as usize)?;
     if args.json {
         let mut object = serde_json::to_value(&evaluation)?;
         object["task"] = saved.config.task.clone().into();
         object["steps"] = saved.steps()?.into();
+        object["tone"] = saved.tone().into();
         object["device"] = info.device.into();
         object["checkpoint"] = saved.path.display().to_string().into();
         return say(object);
     }
     say(format_args!(
-        "{} after {} steps, {} episode{} ({})",
+        "{} after {} steps, {} episode{} ({}{})",
         saved.config.task,
         saved.steps()?,
         evaluation.episodes,
         if evaluation.episodes == 1 { "" } else { "s" },
-        if args.stochastic { "sampled actions" } else { "most probable actions" }
+        if args.stochastic { "sampled actions" } else { "most probable actions" },
+        args.tone.tone.map_or_else(String::new, |tone| format!(", tone {tone}"))
     ))?;
     say(format_args!(
         "return  {:.2} ± {:.2}  (min {:.2}, max {:.2})",

@@ -10,7 +10,7 @@ const SAMPLES: usize = 1000;
 
 pub fn run(args: &ExportArgs) -> Result<()> {
     let saved = SavedPolicy::load(&args.run.run, args.run.checkpoint.into())?;
-    let policy = saved.export(&builtin(&saved.config.task))?;
+    let policy = saved.export(&builtin(&saved.config))?;
     match args.format {
         FormatArg::Safetensors => policy.to_safetensors(&args.output)?,
         FormatArg::Onnx => policy.to_onnx(&args.output)?,

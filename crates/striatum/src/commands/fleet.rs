@@ -1,7 +1,7 @@
 //! `striatum train` and `striatum resume` with several agents.
 
 use super::train::{changes, free_folder, options};
-use super::{builtin, note, say, settings};
+use super::{builtin_of, note, say, settings};
 use crate::cli::{ReportArgs, ResumeArgs, TrainArgs};
 use anyhow::{Result, ensure};
 use striatum_train::TrainError;
@@ -16,13 +16,12 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let agents = fleet::plan(&settings::request(&args.settings)?, seeds(args)?, &args.vary)?;
     let task = args.settings.task.as_str();
     let out = args.out.clone().unwrap_or_else(|| free_folder(task, &name(&agents)));
-    let summary = fleet::train(agents, &builtin(task), &options(&args.report, out)?)?;
+    let summary = fleet::train(agents, &builtin_of, &options(&args.report, out)?)?;
     report(&summary, &args.report)
 }
 
 pub fn resume(args: &ResumeArgs) -> Result<()> {
-    let task = fleet::list(&args.run)?.task;
-    let summary = fleet::resume(changes(args), &builtin(&task), &options(&args.report, args.run.clone())?)?;
+    let summary = fleet::resume(changes(args), &builtin_of, &options(&args.report, args.run.clone())?)?;
     report(&summary, &args.report)?;
     if summary.steps == 0 && summary.waiting.is_empty() && !args.report.quiet {
         note(match summary.finished {

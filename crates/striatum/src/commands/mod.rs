@@ -2,16 +2,19 @@
 
 mod bench;
 mod config;
+mod dopamine;
 mod eval;
 mod export;
 mod fleet;
 mod list;
 mod plot;
 mod settings;
+mod terminal;
 mod trace;
 mod train;
 
 pub use bench::Wrong;
+pub use dopamine::Missed;
 
 use crate::cli::{Cli, Command};
 use anyhow::Result;
@@ -19,6 +22,7 @@ use clap::CommandFactory;
 use std::io::{self, Write};
 use striatum_envs::VecEnv;
 use striatum_train::TrainError;
+use striatum_train::config::Config;
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<()> {
@@ -33,6 +37,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Config(args) => config::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Dopamine(args) => dopamine::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "striatum", &mut script);
@@ -41,9 +46,14 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// Makes batches of a built-in task.
-fn builtin(task: &str) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
-    move |count| Ok(striatum_envs::make(task, count)?)
+/// Makes batches of the built-in task that a configuration names, with its parameters.
+fn builtin(config: &Config) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
+    move |count| builtin_of(config, count)
+}
+
+/// A batch of the built-in task that a configuration names, with its parameters.
+fn builtin_of(config: &Config, count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
+    Ok(striatum_envs::make_with(&config.task, count, &config.env)?)
 }
 
 /// Writes a line to stderr, as far as anyone reads it.

@@ -2,6 +2,7 @@
 
 use crate::cli::SettingArgs;
 use anyhow::{Result, ensure};
+use striatum_envs::Params;
 use striatum_train::TrainError;
 use striatum_train::config::{Config, Request};
 use toml::{Table, Value};
@@ -15,9 +16,20 @@ pub fn resolve(args: &SettingArgs) -> Result<Config> {
     Ok(Config::resolve(&request(args)?).map_err(TrainError::from)?)
 }
 
+/// The parameters of a built-in task, from assignments of them.
+pub fn params(task: &str, sets: &[String]) -> Result<Params> {
+    striatum_envs::task(task).map_err(TrainError::from)?;
+    for set in sets {
+        let is_param = set.trim_start().starts_with("env.") || !set.contains('=');
+        ensure!(is_param, "`--set {set}` is no parameter of the task; here only `env.NAME=VALUE` has a meaning");
+    }
+    let request = Request { task: task.to_owned(), sets: sets.to_vec(), ..Request::default() };
+    Ok(Config::resolve(&request).map_err(TrainError::from)?.env)
+}
+
 /// What was asked for; the task must be a built-in one.
 pub fn request(args: &SettingArgs) -> Result<Request> {
-    striatum_envs::make_one(&args.task).map_err(TrainError::from)?;
+    striatum_envs::task(&args.task).map_err(TrainError::from)?;
     let mut overrides = Table::new();
     let mut set = |key: &str, value: Option<Value>| value.map(|value| overrides.insert(key.into(), value));
     let integer = |n: Option<u64>| n.map(|n| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX)));

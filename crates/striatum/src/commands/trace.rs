@@ -1,16 +1,17 @@
 //! `striatum trace`.
 
-use super::say;
+use super::{say, settings};
 use crate::cli::TraceArgs;
 use anyhow::Result;
-use striatum_envs::{make_one, parse_actions, parse_state, trace};
+use striatum_envs::{make_one_with, parse_actions, parse_state, trace_env};
 use striatum_train::TrainError;
 
 pub fn run(args: &TraceArgs) -> Result<()> {
-    let space = make_one(&args.task).map_err(TrainError::from)?.action_space();
+    let params = settings::params(&args.task, &args.sets)?;
+    let mut env = make_one_with(&args.task, &params).map_err(TrainError::from)?;
     let state = parse_state(&args.state).map_err(TrainError::from)?;
-    let actions = parse_actions(&space, &args.actions).map_err(TrainError::from)?;
-    for step in trace(&args.task, &state, &actions).map_err(TrainError::from)? {
+    let actions = parse_actions(&env.action_space(), &args.actions).map_err(TrainError::from)?;
+    for step in trace_env(&mut *env, &state, &actions).map_err(TrainError::from)? {
         say(serde_json::to_string(&step)?)?;
     }
     Ok(())

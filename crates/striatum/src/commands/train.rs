@@ -20,9 +20,8 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let config = settings::resolve(&args.settings)?;
     let name = format!("{}-seed{}", config.algo_name(), config.seed);
     let out = args.out.clone().unwrap_or_else(|| free_folder(&config.task, &name));
-    let task = config.task.clone();
-    let make_envs = builtin(&task);
-    with_options(&args.report, out, |options| Ok(run::train(config, &make_envs, options)?))
+    let make_envs = builtin(&config);
+    with_options(&args.report, out, |options| Ok(run::train(config.clone(), &make_envs, options)?))
 }
 
 pub fn resume(args: &ResumeArgs) -> Result<()> {
@@ -35,10 +34,9 @@ pub fn resume(args: &ResumeArgs) -> Result<()> {
     let counter = |name: &str| checkpoint.counter(name).map_err(TrainError::from);
     let steps = counter("steps")?;
     let was_evaluated = counter("evaluated_at")? >= steps;
-    let task = config.task.clone();
-    let make_envs = builtin(&task);
+    let make_envs = builtin(&config);
     with_options(&args.report, args.run.clone(), |options| {
-        let summary = run::resume(config, &checkpoint, &make_envs, options)?;
+        let summary = run::resume(config.clone(), &checkpoint, &make_envs, options)?;
         if summary.steps == steps && (was_evaluated || !summary.finished) && !options.quiet {
             say_why(&summary, options.stop_after);
         }

@@ -1,6 +1,7 @@
 //! What can be wrong with a configuration. Each message names the key and the fix.
 
 use std::path::PathBuf;
+use striatum_envs::EnvError;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,20 @@ pub enum ConfigError {
         /// A value that is allowed: the key's default.
         fix: String,
     },
+    /// An argument for a task that does not declare its parameters.
+    #[error(
+        "`env.{name}` is for built-in tasks, and `{task}` is none (`striatum envs` lists them); \
+         set its parameters where the task is made"
+    )]
+    ForeignParam {
+        /// The parameter.
+        name: String,
+        /// The task.
+        task: String,
+    },
+    /// An argument that the task does not take.
+    #[error(transparent)]
+    Env(#[from] EnvError),
     /// PPO's minibatches do not divide the rollout.
     #[error("`ppo.minibatches` ({minibatches}) must divide `ppo.num_steps * num_envs` ({samples}); try {fix}")]
     Minibatches {
@@ -111,10 +126,63 @@ pub enum ConfigError {
         /// Its value.
         value: f32,
     },
+    /// Horizons in the wrong order.
+    #[error(
+        "`critic.shortest_horizon` ({shortest}) must be at most `critic.longest_horizon` ({longest}); swap the two"
+    )]
+    Horizons {
+        /// The value of `critic.shortest_horizon`.
+        shortest: f32,
+        /// The value of `critic.longest_horizon`.
+        longest: f32,
+    },
+    /// Auxiliary heads beside a distribution.
+    #[error(
+        "`critic.horizons` ({horizons}) goes with `critic.kind` \"scalar\" only; set `critic.horizons` to 0 or \
+         `critic.kind` to \"scalar\""
+    )]
+    HorizonsOfDistribution {
+        /// The value of `critic.horizons`.
+        horizons: usize,
+    },
+    /// Rewards less their average for a distribution, whose targets are drawn from rewards as they are.
+    #[error(
+        "`dopamine.reward_centering` goes with `critic.kind` \"scalar\" only; set `dopamine.reward_centering` to \"none\" or \
+         `critic.kind` to \"scalar\""
+    )]
+    CentredDistribution,
+    /// A clipped value loss for a distribution.
+    #[error(
+        "`ppo.value_clip` ({clip}) goes with `critic.kind` \"scalar\" only; set `ppo.value_clip` to 0 or \
+         `critic.kind` to \"scalar\""
+    )]
+    ValueClip {
+        /// The value of `ppo.value_clip`.
+        clip: f32,
+    },
+    /// Opponents without what they differ in.
+    #[error("`critic.opponent` (true) needs {needs}; set that, or `critic.opponent` to false")]
+    Opponent {
+        /// What it needs.
+        needs: &'static str,
+    },
     /// Asymmetric learning without the decay that bounds the pathways' sum.
     #[error("`dopamine.sum_decay` (0) must be above 0 when `dopamine.kappa` ({kappa}) is; try 0.01")]
     SumDecay {
         /// The value of `dopamine.kappa`.
         kappa: f32,
+    },
+    /// A slow average that is not slower than the fast one.
+    #[error(
+        "`dopamine.tonic_slow` ({slow}) must be below `dopamine.tonic_fast` ({fast}) when `dopamine.tonic_gain` ({gain}) is above 0; \
+         try 0.01 and 0.1"
+    )]
+    TonicRates {
+        /// The value of `dopamine.tonic_gain`.
+        gain: f32,
+        /// The value of `dopamine.tonic_fast`.
+        fast: f32,
+        /// The value of `dopamine.tonic_slow`.
+        slow: f32,
     },
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::fmt;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use std::ops::RangeBounds;
+use striatum_kernels::MAX_QUANTILES;
 
 /// A key of the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +130,8 @@ const POSITIVE: Kind = Kind::Real { min: Excluded(0.0), max: Unbounded };
 const NOT_NEGATIVE: Kind = Kind::Real { min: Included(0.0), max: Unbounded };
 const FRACTION: Kind = Kind::Real { min: Included(0.0), max: Included(1.0) };
 const SIGNED_FRACTION: Kind = Kind::Real { min: Included(-1.0), max: Included(1.0) };
+const HORIZON: Kind = Kind::Real { min: Included(1.0), max: Unbounded };
+const RATE: Kind = Kind::Real { min: Excluded(0.0), max: Included(1.0) };
 const DECAY: Kind = Kind::Real { min: Included(0.0), max: Excluded(1.0) };
 
 const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
@@ -239,6 +242,34 @@ pub const KEYS: &[Key] = &[
         "Steps between new exploration matrices; 0 is one a rollout.",
     ),
     key(
+        "critic.kind",
+        Kind::OneOf(&["scalar", "quantile", "expectile"]),
+        "What the value heads are: a mean return, or the return's distribution, by its quantiles or expectiles.",
+    ),
+    key(
+        "critic.quantiles",
+        Kind::Whole { min: 2, max: MAX_QUANTILES as u64 },
+        "Heads of a distribution; head i of K is the quantile or expectile (i - 1/2) / K.",
+    ),
+    key(
+        "critic.huber",
+        NOT_NEGATIVE,
+        "Errors up to this count squared in the quantiles' loss, which makes them expectiles at this scale; 0 is off.",
+    ),
+    key(
+        "critic.opponent",
+        Kind::Flag,
+        "Whether kappa tells gains by the distribution's upper half for the direct pathway, losses by the lower one for the indirect.",
+    ),
+    key(
+        "critic.horizons",
+        Kind::Whole { min: 0, max: 64 },
+        "Auxiliary value heads, which predict the return under other discounts; the actor learns from the main one alone.",
+    ),
+    key("critic.shortest_horizon", HORIZON, "The shortest horizon in steps; its head's discount is 1 - 1 / horizon."),
+    key("critic.longest_horizon", HORIZON, "The longest horizon; those between are evenly spaced in their logarithm."),
+    key("critic.auxiliary_coef", NOT_NEGATIVE, "Weight of the auxiliary heads' value loss, a mean over them."),
+    key(
         "dopamine.tone",
         SIGNED_FRACTION,
         "Dopamine tone: positive weighs the direct pathway more; dual pathways only.",
@@ -250,6 +281,33 @@ pub const KEYS: &[Key] = &[
         "How much more the direct pathway learns from gains and the indirect one from losses; dual pathways only.",
     ),
     key("dopamine.sum_decay", NOT_NEGATIVE, "Weight of the decay of the pathways' sum; must be above 0 when kappa is."),
+    key(
+        "dopamine.reward_centering",
+        Kind::OneOf(&["none", "td", "mean"]),
+        "Whether the average reward is subtracted from rewards, learned from TD errors or as a moving average; continuing tasks only.",
+    ),
+    key("dopamine.centering_rate", RATE, "Step size of the average reward, which takes one step a rollout."),
+    key(
+        "dopamine.force_centering",
+        Kind::Flag,
+        "Whether rewards may be centred in tasks whose episodes end, where that changes what is best.",
+    ),
+    key(
+        "dopamine.tonic_gain",
+        NOT_NEGATIVE,
+        "How strongly rising rewards sharpen a categorical policy and falling ones make it explore; 0 is off.",
+    ),
+    key(
+        "dopamine.tonic_fast",
+        RATE,
+        "Step size of the fast average of rollouts' mean rewards that tonic_gain compares.",
+    ),
+    key("dopamine.tonic_slow", RATE, "Step size of the slow average; must be below tonic_fast when tonic_gain is on."),
+    key(
+        "dopamine.logit_decay",
+        NOT_NEGATIVE,
+        "Weight of the decay 1/2 mean |l|^2 of a categorical policy's logits at inverse temperature 1.",
+    ),
     key(
         "normalize.observations",
         Kind::Flag,
@@ -269,6 +327,11 @@ pub const KEYS: &[Key] = &[
         "Episodes of an evaluation, with deterministic actions, in environments of their own.",
     ),
     key(
+        "eval.continuing_steps",
+        Kind::Whole { min: 1, max: 1 << 20 },
+        "Steps that count as an episode of an evaluation where a task goes on for ever.",
+    ),
+    key(
         "run.checkpoint_interval",
         COUNT,
         "Environment steps between checkpoints; 0 is only at the end and when interrupted.",
@@ -276,6 +339,9 @@ pub const KEYS: &[Key] = &[
     key("run.log_interval", COUNT, "Environment steps between the points of learning curves; 0 is one an iteration."),
     key("run.stop_at_threshold", Kind::Flag, "Whether the run ends once the task counts as solved."),
 ];
+
+/// The section of a task's parameters, which the task declares.
+pub(super) const ENV: &str = "env";
 
 /// The key of this dotted name.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
@@ -298,7 +364,7 @@ pub(super) fn suggest(unknown: &str) -> String {
         let full = strsim::normalized_damerau_levenshtein(unknown, known);
         full.max(strsim::normalized_damerau_levenshtein(&last(unknown), &last(known)))
     };
-    let known = KEYS.iter().map(|key| key.name).chain(sections());
+    let known = KEYS.iter().map(|key| key.name).chain(sections()).chain([ENV]);
     let scored: Vec<_> = known.map(|name| (score(name), name)).collect();
     let best = scored.iter().map(|(score, _)| *score).fold(NEAR, f64::max);
     let nearest: Vec<_> =

@@ -38,7 +38,7 @@ impl Layer {
         let value = value.parse().unwrap_or_else(|_| Value::String(value.to_owned()));
         let origin = format!("`{flag} {text}`");
         let (section, key) = name.split_once('.').unwrap_or(("", name));
-        if !section.is_empty() && keys::find(name).is_none() {
+        if !section.is_empty() && section != keys::ENV && keys::find(name).is_none() {
             return Err(unknown(name, &origin));
         }
         let mut table = Table::from_iter([(key.to_owned(), value)]);
@@ -97,13 +97,17 @@ fn check_names(table: &Table, origin: &str) -> Result<(), ConfigError> {
     for (name, value) in table {
         match value {
             _ if keys::find(name).is_some() => {}
+            // Which parameters there are, the task decides.
+            Value::Table(_) if name == keys::ENV => {}
             Value::Table(section) if sections.contains(&name.as_str()) => {
                 let full = section.keys().map(|key| format!("{name}.{key}"));
                 if let Some(stranger) = full.into_iter().find(|full| keys::find(full).is_none()) {
                     return Err(unknown(&stranger, origin));
                 }
             }
-            _ if sections.contains(&name.as_str()) => return Err(not_a_section(name, value, origin)),
+            _ if name == keys::ENV || sections.contains(&name.as_str()) => {
+                return Err(not_a_section(name, value, origin));
+            }
             _ => return Err(unknown(name, origin)),
         }
     }
@@ -111,13 +115,11 @@ fn check_names(table: &Table, origin: &str) -> Result<(), ConfigError> {
 }
 
 fn not_a_section(name: &str, value: &Value, origin: &str) -> ConfigError {
-    let example = keys::KEYS.iter().find(|key| key.split().0 == name).map_or(name, |key| key.name);
-    ConfigError::WrongType {
-        key: name.to_owned(),
-        origin: origin.to_owned(),
-        expected: format!("a section of keys such as `{example}`"),
-        found: describe(value),
-    }
+    let expected = match keys::KEYS.iter().find(|key| key.split().0 == name) {
+        Some(key) => format!("a section of keys such as `{}`", key.name),
+        None => "a section of the task's parameters, which `striatum envs TASK` lists".to_owned(),
+    };
+    ConfigError::WrongType { key: name.to_owned(), origin: origin.to_owned(), expected, found: describe(value) }
 }
 
 fn unknown(name: &str, origin: &str) -> ConfigError {
@@ -149,8 +151,6 @@ impl Config {
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
         let mut table = Table::new();
         Layer::parse(origin, text)?.apply(&mut table)?;
-        let config = read(&table, origin)?;
-        config.validate()?;
-        Ok(config)
+        read(&table, origin)?.completed()
     }
 }

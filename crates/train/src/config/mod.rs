@@ -19,7 +19,8 @@ pub use presets::{PRESETS, preset};
 use layers::Layer;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use striatum_agent::{A2cSettings, Algorithm, DopamineSettings, NetworkSettings, PpoSettings};
+use striatum_agent::{A2cSettings, Algorithm, CriticSettings, DopamineSettings, NetworkSettings, PpoSettings};
+use striatum_envs::Params;
 use toml::Table;
 
 /// Everything that decides a run's result, and how it is watched. [`KEYS`] documents each key and its range.
@@ -48,6 +49,8 @@ pub struct Config {
     pub a2c: A2cSettings,
     /// The networks.
     pub network: NetworkSettings,
+    /// The value heads.
+    pub critic: CriticSettings,
     /// The opponent pathways.
     pub dopamine: DopamineSettings,
     /// Running normalisation.
@@ -56,6 +59,8 @@ pub struct Config {
     pub eval: EvalSettings,
     /// Checkpoints and early stop.
     pub run: RunSettings,
+    /// Arguments for the parameters of a built-in task, which declares them.
+    pub env: Params,
 }
 
 impl Default for Config {
@@ -72,10 +77,12 @@ impl Default for Config {
             ppo: PpoSettings::default(),
             a2c: A2cSettings::default(),
             network: NetworkSettings::default(),
+            critic: CriticSettings::default(),
             dopamine: DopamineSettings::default(),
             normalize: NormalizeSettings::default(),
             eval: EvalSettings::default(),
             run: RunSettings::default(),
+            env: Params::default(),
         }
     }
 }
@@ -108,11 +115,13 @@ pub struct EvalSettings {
     pub interval: u64,
     /// Episodes of an evaluation.
     pub episodes: usize,
+    /// Steps that count as an episode where a task goes on for ever.
+    pub continuing_steps: u32,
 }
 
 impl Default for EvalSettings {
     fn default() -> Self {
-        Self { interval: 25_000, episodes: 10 }
+        Self { interval: 25_000, episodes: 10, continuing_steps: 1000 }
     }
 }
 
@@ -174,8 +183,7 @@ impl Config {
         layers::merge(&mut table, asked);
 
         let config = Self { task: request.task.clone(), algo, ..layers::read(&table, "the settings")? };
-        config.validate()?;
-        Ok(config)
+        config.completed()
     }
 }
 

@@ -13,7 +13,19 @@ macro_rules! presets {
     };
 }
 
-presets!("CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1", "Pendulum-v1");
+presets!(
+    "CartPole-v1",
+    "MountainCar-v0",
+    "MountainCarContinuous-v0",
+    "Acrobot-v1",
+    "Pendulum-v1",
+    "Pendulum-continuing-v0",
+    "Bandit-v0",
+    "Conditioning-v0",
+    "RiskyChoice-v0",
+    "CliffGamble-v0",
+    "Vigour-v0"
+);
 
 /// The built-in preset of a task and an algorithm; other tasks use the defaults.
 #[must_use]

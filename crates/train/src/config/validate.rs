@@ -2,7 +2,10 @@
 
 use super::keys::KEYS;
 use super::{Config, ConfigError, write};
-use striatum_agent::{A2cSettings, Algorithm, Pathways, PpoSettings};
+use striatum_agent::{
+    A2cSettings, Algorithm, CriticSettings, DopamineSettings, Pathways, PpoSettings, RewardCentering,
+};
+use striatum_envs::{EnvError, Params};
 
 /// The most samples of a rollout: up to here an `f32` counts them exactly, and with 256 features an element's index
 /// still fits the shaders' 32 bits.
@@ -16,8 +19,18 @@ impl Config {
     /// The first broken rule, with its key, value and a fix.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_ranges()?;
+        self.check_env()?;
         self.check_rollout()?;
-        self.check_pathways()
+        self.check_pathways()?;
+        self.check_critic()?;
+        self.check_tonic()
+    }
+
+    /// This configuration with an argument for each of the task's parameters, if it is valid.
+    pub(super) fn completed(self) -> Result<Self, ConfigError> {
+        self.validate()?;
+        let env = self.check_env()?;
+        Ok(Self { env, ..self })
     }
 
     /// Steps of each environment in a rollout of the chosen algorithm.
@@ -47,6 +60,8 @@ impl Config {
             normalize_advantages: self.a2c.normalize_advantages,
             ..default.a2c
         };
+        let CriticSettings { kind, quantiles, opponent, horizons, .. } = self.critic;
+        shape.critic = CriticSettings { kind, quantiles, opponent, horizons, ..default.critic };
         shape.network.log_std_init = default.network.log_std_init;
         shape.network.orthogonal_init = default.network.orthogonal_init;
         shape
@@ -66,6 +81,17 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The arguments of all of the task's parameters.
+    fn check_env(&self) -> Result<Params, ConfigError> {
+        match (striatum_envs::check_params(&self.task, &self.env), self.env.names().next()) {
+            (Err(EnvError::UnknownTask { .. }), None) => Ok(Params::default()),
+            (Err(EnvError::UnknownTask { .. }), Some(name)) => {
+                Err(ConfigError::ForeignParam { name: name.to_owned(), task: self.task.clone() })
+            }
+            (checked, _) => Ok(checked?),
+        }
     }
 
     fn check_rollout(&self) -> Result<(), ConfigError> {
@@ -109,6 +135,42 @@ impl Config {
             }
             Pathways::Dual => Ok(()),
         }
+    }
+
+    fn check_critic(&self) -> Result<(), ConfigError> {
+        let CriticSettings { shortest_horizon: shortest, longest_horizon: longest, horizons, opponent, .. } =
+            self.critic;
+        if shortest > longest {
+            return Err(ConfigError::Horizons { shortest, longest });
+        }
+        let is_distribution = self.critic.is_distribution();
+        if is_distribution && horizons > 0 {
+            return Err(ConfigError::HorizonsOfDistribution { horizons });
+        }
+        if is_distribution && self.dopamine.reward_centering != RewardCentering::None {
+            return Err(ConfigError::CentredDistribution);
+        }
+        let clip = self.ppo.value_clip;
+        if is_distribution && self.algo == Algorithm::Ppo && clip > 0.0 {
+            return Err(ConfigError::ValueClip { clip });
+        }
+        let needs = [
+            (is_distribution, "`critic.kind` \"quantile\" or \"expectile\""),
+            (self.network.pathways == Pathways::Dual, "`network.pathways` \"dual\""),
+            (self.dopamine.kappa > 0.0, "a `dopamine.kappa` above 0"),
+        ];
+        match needs.into_iter().find(|(met, _)| opponent && !met) {
+            Some((_, needs)) => Err(ConfigError::Opponent { needs }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_tonic(&self) -> Result<(), ConfigError> {
+        let &DopamineSettings { tonic_gain: gain, tonic_fast: fast, tonic_slow: slow, .. } = &self.dopamine;
+        if gain > 0.0 && fast <= slow {
+            return Err(ConfigError::TonicRates { gain, fast, slow });
+        }
+        Ok(())
     }
 }
 

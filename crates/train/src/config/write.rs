@@ -1,7 +1,7 @@
 //! The configuration as commented TOML.
 
 use super::Config;
-use super::keys::{KEYS, Key};
+use super::keys::{ENV, KEYS, Key};
 use serde_json::Value;
 
 impl Config {
@@ -20,8 +20,20 @@ impl Config {
             }
             text += &format!("# {} ({})\n{name} = {}\n\n", key.doc, key.kind, literal(get(&values, key)));
         }
+        text += &self.params_to_toml();
         text.truncate(text.trim_end().len());
         text + "\n"
+    }
+
+    /// The section of the task's parameters, if it has any.
+    fn params_to_toml(&self) -> String {
+        let params = striatum_envs::task(&self.task).map_or(&[][..], |task| task.params);
+        let lines = params.iter().map(|param| {
+            let value = self.env.get(param.name).cloned().unwrap_or_else(|| param.default.into());
+            // Numbers, words and lists of them are written alike in JSON and TOML.
+            format!("# {} ({})\n{} = {value}\n\n", param.doc, param.kind, param.name)
+        });
+        if params.is_empty() { String::new() } else { format!("[{ENV}]\n{}", lines.collect::<String>()) }
     }
 }
 

@@ -42,7 +42,7 @@ impl PolicyExport {
             if layout.policy.features() > 0 {
                 outputs.extend(&features);
             }
-            log_std.extend(self.log_std(&features));
+            log_std.extend(log_std_at(&layout.policy, self.param("log_std"), &features));
         }
         let (tone, beta) = (vec![self.tone; rows], vec![self.inverse_temperature; rows]);
         let width = layout.policy.action_width();
@@ -59,16 +59,29 @@ impl PolicyExport {
         Ok(Evaluated { actions, net, log_std })
     }
 
-    /// Observations and what the policy makes of them, as the JSON object that `scripts/check_export.py` reads.
+    /// Observations and what the policy makes of them, as the JSON object that `scripts/check_export.py` reads. With two pathways,
+    /// `tones` lists what it makes of them with other dopamine tones.
     ///
     /// # Errors
     /// As [`evaluate`](Self::evaluate).
     pub fn expectations(&self, observations: &[f32]) -> Result<Value, ExportError> {
+        let mut object = self.expected(observations)?;
+        object["observations"] = rows(observations, self.spec.inputs).into();
+        if self.spec.head.dual {
+            let tones = TONES.iter().map(|&tone| {
+                let mut expected = Self { tone, ..self.clone() }.expected(observations)?;
+                expected["tone"] = tone.into();
+                Ok(expected)
+            });
+            object["tones"] = tones.collect::<Result<Vec<_>, ExportError>>()?.into();
+        }
+        Ok(object)
+    }
+
+    /// What the policy makes of observations, by the names of an ONNX model's outputs.
+    fn expected(&self, observations: &[f32]) -> Result<Value, ExportError> {
         let Evaluated { actions, net, log_std } = self.evaluate(observations)?;
         let policy = &self.spec.head.policy;
-        let rows =
-            |values: &[f32], width: usize| values.chunks_exact(width.max(1)).map(<[f32]>::to_vec).collect::<Vec<_>>();
-        let observations = rows(observations, self.spec.inputs);
         let net = rows(&net, policy.logits());
         Ok(match policy {
             Policy::Categorical { nvec } => {
@@ -77,14 +90,11 @@ impl PolicyExport {
                     1 => json!(whole),
                     choices => json!(whole.chunks_exact(choices.max(1)).collect::<Vec<_>>()),
                 };
-                json!({"observations": observations, "actions": actions, "logits": net})
+                json!({"actions": actions, "logits": net})
             }
-            Policy::Gaussian { dims, .. } | Policy::StateDependent { dims, .. } => json!({
-                "observations": observations,
-                "actions": rows(&actions, *dims),
-                "mean": net,
-                "log_std": rows(&log_std, *dims),
-            }),
+            Policy::Gaussian { dims, .. } | Policy::StateDependent { dims, .. } => {
+                json!({"actions": rows(&actions, *dims), "mean": net, "log_std": rows(&log_std, *dims)})
+            }
         })
     }
 
@@ -135,20 +145,6 @@ impl PolicyExport {
         sums.into_iter().map(|sum| sum as f32).collect()
     }
 
-    /// Logarithm of the standard deviation of each dimension; none for discrete actions.
-    fn log_std(&self, features: &[f32]) -> Vec<f32> {
-        let [low, high] = LOG_STD_RANGE;
-        let clamped: Vec<f32> = self.param("log_std").iter().map(|l| l.clamp(low, high)).collect();
-        let Policy::StateDependent { dims, .. } = self.spec.head.policy else { return clamped };
-        let mut variance = vec![VARIANCE_FLOOR; dims];
-        for (feature, row) in features.iter().zip(clamped.chunks_exact(dims.max(1))) {
-            // sigma_d^2 = sum_h features_h^2 exp(2 log_std[h][d]) + 1e-6
-            let square = f64::from(*feature).powi(2);
-            variance.iter_mut().zip(row).for_each(|(sum, &l)| *sum += square * (2.0 * f64::from(l)).exp());
-        }
-        variance.into_iter().map(|variance| (0.5 * variance.ln()) as f32).collect()
-    }
-
     /// A parameter's values; empty if the network has none of that name.
     fn param(&self, name: &str) -> &[f32] {
         let found = self.spec.params().into_iter().find(|param| param.name == name);
@@ -156,5 +152,26 @@ impl PolicyExport {
     }
 }
 
+/// Tones that an export with two pathways is checked with, beside its own.
+const TONES: [f32; 5] = [-1.0, -0.5, 0.0, 0.5, 1.0];
+
+fn rows(values: &[f32], width: usize) -> Vec<Vec<f32>> {
+    values.chunks_exact(width.max(1)).map(<[f32]>::to_vec).collect()
+}
+
 /// What generalised state-dependent exploration adds to a variance (see [`Policy::StateDependent`]).
 const VARIANCE_FLOOR: f64 = 1e-6;
+
+/// Logarithm of the standard deviation of each dimension, from the parameter and what the heads read; none for discrete actions.
+pub(crate) fn log_std_at(policy: &Policy, log_std: &[f32], features: &[f32]) -> Vec<f32> {
+    let [low, high] = LOG_STD_RANGE;
+    let clamped: Vec<f32> = log_std.iter().map(|l| l.clamp(low, high)).collect();
+    let Policy::StateDependent { dims, .. } = *policy else { return clamped };
+    let mut variance = vec![VARIANCE_FLOOR; dims];
+    for (feature, row) in features.iter().zip(clamped.chunks_exact(dims.max(1))) {
+        // sigma_d^2 = sum_h features_h^2 exp(2 log_std[h][d]) + 1e-6
+        let square = f64::from(*feature).powi(2);
+        variance.iter_mut().zip(row).for_each(|(sum, &l)| *sum += square * (2.0 * f64::from(l)).exp());
+    }
+    variance.into_iter().map(|variance| (0.5 * variance.ln()) as f32).collect()
+}

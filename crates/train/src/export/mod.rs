@@ -6,6 +6,7 @@ mod proto;
 mod safetensors;
 
 pub use evaluate::Evaluated;
+pub(crate) use evaluate::log_std_at;
 
 use std::path::{Path, PathBuf};
 use striatum_kernels::{MlpSpec, ParamSpec};
@@ -78,7 +79,8 @@ impl PolicyExport {
 
     /// Writes an ONNX model (opset 17) that takes `observations` `[batch, inputs]` as the task gives them. Its outputs: `actions`, the
     /// most likely ones, int64 `[batch]` for one choice, int64 `[batch, choices]` for several, float `[batch, dims]` as
-    /// the task takes them otherwise; and `logits` `[batch, logits]`, or `mean` and `log_std` `[batch, dims]` (before any squash).
+    /// the task takes them otherwise; and `logits` `[batch, logits]`, or `mean` and `log_std` `[batch, dims]` (before any squash). With two
+    /// pathways it has an optional input `tone`, a number, whose default is [`tone`](Self::tone).
     ///
     /// # Errors
     /// If parts do not fit each other, or the file cannot be written.

@@ -12,6 +12,9 @@ use striatum_kernels::{Activation, LOG_STD_RANGE, PATHWAY_SCALE, Policy};
 const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
 
+/// The input, and the constant that is its default.
+const TONE: &str = "tone";
+
 /// The model's bytes.
 pub(super) fn encode(export: &PolicyExport) -> Vec<u8> {
     let mut builder = Builder::default();
@@ -37,16 +40,22 @@ pub(super) fn encode(export: &PolicyExport) -> Vec<u8> {
             node: builder.nodes,
             name: "policy".to_owned(),
             initializer: builder.constants,
-            input: vec![value_info("observations", FLOAT, &[export.spec.inputs])],
+            input: inputs(export),
             output: outputs(&export.spec.head.policy),
         }),
         metadata_props: vec![
             entry("task", export.task.clone()),
-            entry("tone", export.tone.to_string()),
+            entry(TONE, export.tone.to_string()),
             entry("inverse_temperature", export.inverse_temperature.to_string()),
         ],
     }
     .encode_to_vec()
+}
+
+/// Observations, and with two pathways the tone. That has a constant of its name as default, so it may be left out.
+fn inputs(export: &PolicyExport) -> Vec<ValueInfo> {
+    let tone = export.spec.head.dual.then(|| typed(TONE, FLOAT, Vec::new()));
+    std::iter::once(value_info("observations", FLOAT, &[export.spec.inputs])).chain(tone).collect()
 }
 
 fn outputs(policy: &Policy) -> Vec<ValueInfo> {
@@ -65,8 +74,11 @@ fn outputs(policy: &Policy) -> Vec<ValueInfo> {
 fn value_info(name: &str, element: i32, rest: &[usize]) -> ValueInfo {
     let batch = Dimension { extent: Some(Extent::Param("batch".to_owned())) };
     let rest = rest.iter().map(|&n| Dimension { extent: Some(Extent::Value(n as i64)) });
-    let shape = Shape { dim: std::iter::once(batch).chain(rest).collect() };
-    let kind = Type { tensor: Some(TensorType { element, shape: Some(shape) }) };
+    typed(name, element, std::iter::once(batch).chain(rest).collect())
+}
+
+fn typed(name: &str, element: i32, dim: Vec<Dimension>) -> ValueInfo {
+    let kind = Type { tensor: Some(TensorType { element, shape: Some(Shape { dim }) }) };
     ValueInfo { name: name.to_owned(), kind: Some(kind) }
 }
 
@@ -156,7 +168,7 @@ impl Builder {
         x
     }
 
-    /// Net logits or means, with tone and inverse temperature as constants.
+    /// Net logits or means, with inverse temperature as a constant, and tone as one that an input of its name overrides.
     fn net(&mut self, export: &PolicyExport, features: &str) -> String {
         let continuous = export.spec.head.policy.is_continuous();
         let out = if continuous { "mean" } else { "logits" };
@@ -168,10 +180,15 @@ impl Builder {
         }
         // c * beta * [(1 + rho) g - (1 - rho) n]
         let n = self.linear("indirect", features);
-        self.scalar("direct.gain", PATHWAY_SCALE * beta * (1.0 + export.tone));
-        self.scalar("indirect.gain", PATHWAY_SCALE * beta * (1.0 - export.tone));
-        let go = self.op("Mul", &[&g, "direct.gain"], "go");
-        let no_go = self.op("Mul", &[&n, "indirect.gain"], "no_go");
+        self.scalar(TONE, export.tone);
+        self.scalar("one", 1.0);
+        self.scalar("pathways.gain", PATHWAY_SCALE * beta);
+        let above = self.op("Add", &["one", TONE], "tone.above");
+        let below = self.op("Sub", &["one", TONE], "tone.below");
+        let direct = self.op("Mul", &["pathways.gain", &above], "direct.gain");
+        let indirect = self.op("Mul", &["pathways.gain", &below], "indirect.gain");
+        let go = self.op("Mul", &[&g, &direct], "go");
+        let no_go = self.op("Mul", &[&n, &indirect], "no_go");
         self.op("Sub", &[&go, &no_go], out)
     }
 
@@ -259,7 +276,7 @@ mod tests {
             observation_normalizer: Some(ObservationNormalizer { mean: vec![0.1; 2], std: vec![1.0; 2], clip: 5.0 }),
             action_low: vec![-1.0; dims],
             action_high: vec![1.0; dims],
-            tone: 0.0,
+            tone: 0.25,
             inverse_temperature: 1.0,
         }
     }
@@ -276,6 +293,12 @@ mod tests {
             let model = Model::decode(encode(&export(policy.clone(), dual)).as_slice()).unwrap();
             assert_eq!((model.ir_version, model.opset_import[0].version), (8, 17));
             let graph = model.graph.unwrap();
+            let inputs: Vec<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
+            assert_eq!(inputs, if dual { &["observations", "tone"][..] } else { &["observations"] }, "{policy:?}");
+            // What makes an input optional is a constant of its name, here a scalar.
+            let default = graph.initializer.iter().find(|constant| constant.name == "tone");
+            let value = default.map(|tone| (tone.dims.clone(), tone.raw_data.clone()));
+            assert_eq!(value, dual.then(|| (vec![], 0.25_f32.to_le_bytes().to_vec())), "{policy:?}");
             let mut known: HashSet<String> = HashSet::from(["observations".to_owned()]);
             assert!(graph.initializer.iter().all(|constant| known.insert(constant.name.clone())), "{policy:?}");
             let mut read = HashSet::new();

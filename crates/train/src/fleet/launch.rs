@@ -3,12 +3,13 @@
 use super::board::Board;
 use super::summary::{FleetSummary, Outcome};
 use super::{Agent, folder};
+use crate::config::Config;
 use crate::engine;
 use crate::error::TrainError;
 use crate::folder::RunFolder;
 use crate::run::{Changes, RunOptions, Seat, Summary, conduct};
 use crate::sinks::Sink;
-use crate::spec::network_spec;
+use crate::spec::training_spec;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +17,8 @@ use std::thread;
 use std::time::Instant;
 use striatum_envs::VecEnv;
 
-/// Makes a batch of N environments of the task, on any thread.
-pub type MakeEnvs<'a> = dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> + Sync + 'a;
+/// Makes a batch of N environments for an agent of these settings, on any thread.
+pub type MakeEnvs<'a> = dyn Fn(&Config, usize) -> Result<Box<dyn VecEnv>, TrainError> + Sync + 'a;
 
 /// Trains the agents that [`plan()`](super::plan()) made, into run folders of the names they have under `options.out`. An agent that
 /// fails does not stop the others.
@@ -72,10 +73,12 @@ enum Way {
 
 impl Way {
     fn of(agents: &[Agent], make_envs: &MakeEnvs<'_>) -> Result<Self, TrainError> {
-        let probe = make_envs(1)?;
         let (mut side_by_side, mut together) = (true, true);
+        let Some(first) = agents.first() else { return Ok(Self::SideBySide) };
+        // Agents may differ in their task's parameters, but no way depends on these.
+        let probe = make_envs(&first.config, 1)?;
         for Agent { config, .. } in agents {
-            let spec = network_spec(config, probe.observation_space(), probe.action_space())?;
+            let spec = training_spec(config, &*probe)?;
             side_by_side &= engine::may_share_out(config, &spec)?;
             together &= engine::trains_together(config, &spec, probe.builtin())?;
         }
@@ -171,10 +174,12 @@ impl Launch<'_> {
         let latest = folder.latest();
         if !latest.is_file() {
             folder.forget_curves()?;
-            return conduct(agent.config.clone(), None, seat, self.make_envs, &options);
+            let make_envs = |count| (self.make_envs)(&agent.config, count);
+            return conduct(agent.config.clone(), None, seat, &make_envs, &options);
         }
         let (checkpoint, mut config) = folder.load(&latest)?;
         self.changes.apply(&mut config, Some(&checkpoint))?;
-        conduct(config, Some(&checkpoint), seat, self.make_envs, &options)
+        let make_envs = |count| (self.make_envs)(&agent.config, count);
+        conduct(config, Some(&checkpoint), seat, &make_envs, &options)
     }
 }

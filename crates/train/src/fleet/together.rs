@@ -81,8 +81,11 @@ impl Launch<'_> {
     }
 
     fn train_group(&self, board: &Arc<Board>, group: Vec<Member>, ends: &mut [End]) -> Result<(), TrainError> {
-        let configs = group.iter().map(|member| member.config.clone()).collect();
-        let (trainer, info) = engine::open_trainer(configs, self.make_envs)?;
+        let configs: Vec<Config> = group.iter().map(|member| member.config.clone()).collect();
+        // They share `Config::shape`, and so the task's parameters.
+        let first = configs[0].clone();
+        let make_envs = |count| (self.make_envs)(&first, count);
+        let (trainer, info) = engine::open_trainer(configs, &make_envs)?;
         crate::with_trainer!(trainer, trainer => self.drive(trainer, &info, board, group, ends))
     }
 

@@ -166,9 +166,22 @@ fn ranges_are_what_the_formulas_need() {
         "network.hidden=[64, 0]",
         "network.hidden=[1025]",
         "network.hidden=[1,1,1,1,1,1,1,1,1]",
+        "critic.quantiles=1",
+        "critic.quantiles=65",
+        "critic.huber=-1",
+        "critic.horizons=65",
+        "critic.shortest_horizon=0.5",
+        "critic.longest_horizon=0.5",
+        "critic.auxiliary_coef=-1",
         "dopamine.tone=1.1",
         "dopamine.kappa=-0.5",
         "dopamine.inverse_temperature=0",
+        "dopamine.centering_rate=0",
+        "dopamine.centering_rate=1.5",
+        "dopamine.tonic_gain=-1",
+        "dopamine.tonic_fast=0",
+        "dopamine.tonic_slow=1.01",
+        "dopamine.logit_decay=-0.1",
         "normalize.observation_clip=0",
         "normalize.reward_clip=-1",
     ] {
@@ -231,6 +244,76 @@ fn dopamine_needs_two_pathways_and_kappa_needs_decay() {
     with_sets(&["network.pathways=dual", "dopamine.kappa=0.5", "dopamine.sum_decay=0.01"]).unwrap();
 }
 
+#[test]
+fn horizons_are_in_order() {
+    assert_eq!(
+        error_of(&["critic.shortest_horizon=50", "critic.longest_horizon=20"]),
+        "`critic.shortest_horizon` (50) must be at most `critic.longest_horizon` (20); swap the two"
+    );
+    with_sets(&["critic.horizons=3", "critic.shortest_horizon=20", "critic.longest_horizon=20"]).unwrap();
+}
+
+#[test]
+fn a_distribution_has_no_horizons_no_value_clip_and_no_centring() {
+    for kind in ["quantile", "expectile"] {
+        let kind = format!("critic.kind={kind}");
+        with_sets(&[&kind]).unwrap();
+        assert_eq!(
+            error_of(&[&kind, "critic.horizons=4"]),
+            "`critic.horizons` (4) goes with `critic.kind` \"scalar\" only; set `critic.horizons` to 0 or `critic.kind` to \
+             \"scalar\""
+        );
+        assert_eq!(
+            error_of(&[&kind, "ppo.value_clip=0.2"]),
+            "`ppo.value_clip` (0.2) goes with `critic.kind` \"scalar\" only; set `ppo.value_clip` to 0 or `critic.kind` to \
+             \"scalar\""
+        );
+        assert_eq!(
+            error_of(&[&kind, "dopamine.reward_centering=td"]),
+            "`dopamine.reward_centering` goes with `critic.kind` \"scalar\" only; set `dopamine.reward_centering` to \"none\" or \
+             `critic.kind` to \"scalar\""
+        );
+        with_sets(&[&kind, "ppo.value_clip=0.2", "algo=a2c"]).expect("A2C clips no values");
+    }
+}
+
+#[test]
+fn opponents_need_two_pathways_that_differ_and_halves() {
+    let sets = [
+        "critic.kind=quantile",
+        "network.pathways=dual",
+        "dopamine.kappa=0.5",
+        "dopamine.sum_decay=0.1",
+        "critic.opponent=true",
+    ];
+    with_sets(&sets).unwrap();
+    let without = |i: usize| {
+        let rest: Vec<&str> = sets.iter().enumerate().filter(|(n, _)| *n != i).map(|(_, set)| *set).collect();
+        error_of(&rest)
+    };
+    assert_eq!(
+        without(0),
+        "`critic.opponent` (true) needs `critic.kind` \"quantile\" or \"expectile\"; set that, or `critic.opponent` to false"
+    );
+    assert!(without(1).starts_with("`dopamine.kappa` (0.5)"), "{}", without(1));
+    let [kind, pathways, _, _, opponent] = sets;
+    assert!(error_of(&[kind, opponent]).contains("needs `network.pathways` \"dual\""));
+    assert!(error_of(&[kind, pathways, opponent]).contains("needs a `dopamine.kappa` above 0"));
+}
+
+#[test]
+fn the_slow_average_is_slower_than_the_fast_one() {
+    let slow = error_of(&["dopamine.tonic_gain=0.5", "dopamine.tonic_fast=0.01"]);
+    assert_eq!(
+        slow,
+        "`dopamine.tonic_slow` (0.01) must be below `dopamine.tonic_fast` (0.01) when `dopamine.tonic_gain` (0.5) is above 0; \
+         try 0.01 and 0.1"
+    );
+    error_of(&["dopamine.tonic_gain=1", "dopamine.tonic_slow=0.5"]);
+    with_sets(&["dopamine.tonic_gain=1", "dopamine.tonic_slow=0.05"]).unwrap();
+    with_sets(&["dopamine.tonic_slow=0.5"]).expect("without a gain there is nothing to compare");
+}
+
 // Unknown names.
 
 #[test]
@@ -254,7 +337,7 @@ fn unknown_names_get_the_nearest_key() {
 
 #[test]
 fn unknown_names_in_every_section_of_a_file_are_refused_in_full() {
-    for section in ["ppo", "a2c", "network", "dopamine", "normalize", "eval", "run"] {
+    for section in ["ppo", "a2c", "network", "critic", "dopamine", "normalize", "eval", "run"] {
         let message = with_file(&format!("[{section}]\nnonsense = 1\n")).unwrap_err().to_string();
         assert!(message.starts_with(&format!("unknown key `{section}.nonsense` in ")), "{message}");
         assert!(message.contains("mine.toml"), "{message}");
@@ -264,6 +347,46 @@ fn unknown_names_in_every_section_of_a_file_are_refused_in_full() {
     assert_eq!(message, "unknown key `sead` in `config.toml`; did you mean `seed`?");
     let flag = Request { overrides: toml::toml! { nonsense = 1 }, ..request() };
     assert!(Config::resolve(&flag).unwrap_err().to_string().starts_with("unknown key `nonsense` in the command line"));
+}
+
+// Parameters of tasks.
+
+/// The error of these settings for a built-in task.
+fn env_error(task: &str, sets: &[&str]) -> String {
+    let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+    let request = Request { task: task.to_owned(), sets, ..Request::default() };
+    Config::resolve(&request).expect_err("refused").to_string()
+}
+
+#[test]
+fn parameters_are_checked_against_their_task() {
+    assert_eq!(
+        env_error("Bandit-v0", &["env.arms=many"]),
+        "`env.arms` (\"many\") of task `Bandit-v0` must be a whole number from 2 to 64; try 4"
+    );
+    assert!(env_error("Bandit-v0", &["env.arms=1"]).starts_with("`env.arms` (1) of task `Bandit-v0` must be "));
+    assert!(env_error("Bandit-v0", &["env.best=nan"]).starts_with("`env.best` (nan) of task"));
+    let unknown = env_error("Bandit-v0", &["env.amrs=3"]);
+    assert!(
+        unknown.contains("has no parameter `env.amrs`; did you mean `env.arms`? it has:\n  env.arms = 4"),
+        "{unknown}"
+    );
+    assert!(env_error("Bandit-v0", &["env.arms.x=3"]).contains("has no parameter `env.arms.x`"));
+    assert!(env_error("CartPole-v1", &["env.gravity=3"]).contains("has no parameter `env.gravity`; it has none"));
+    assert_eq!(
+        error_of(&["env.size=3"]),
+        "`env.size` is for built-in tasks, and `Custom-v0` is none (`striatum envs` lists them); \
+         set its parameters where the task is made"
+    );
+    let section = env_error("Bandit-v0", &["env=3"]);
+    assert!(section.starts_with("`env` in `--set env=3` must be a section of the task's parameters"), "{section}");
+    assert!(env_error("Bandit-v0", &["evn.arms=3"]).contains("unknown key `evn.arms`"));
+    let text = "task = \"Bandit-v0\"\n[env]\narms = 70\n";
+    let file = Config::from_toml(text, "the text").unwrap_err().to_string();
+    assert!(file.starts_with("`env.arms` (70)"), "{file}");
+    for value in ["2020-01-01", "{x = 1}", "[[1]]"] {
+        assert!(env_error("Bandit-v0", &[&format!("env.arms={value}")]).contains("must be a whole number"), "{value}");
+    }
 }
 
 // What is not even a setting.

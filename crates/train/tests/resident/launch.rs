@@ -1,7 +1,7 @@
 //! Rollouts on the GPU with everything read back, and the host's environments from the same states.
 
 use striatum_agent::{NetworkSettings, initial_weights};
-use striatum_envs::{Purpose, Snapshot, Space, StepBuffers, Stream, VecEnv, make};
+use striatum_envs::{Params, Purpose, Snapshot, Space, StepBuffers, Stream, VecEnv, make_with};
 use striatum_kernels::{
     Activation, Backend, Cpu, EnvStates, Gpu, GpuBuffer, GpuTask, HeadLayout, MlpCpu, MlpSpec, Policy, ResidentEnvs,
     RolloutArgs, environment_action,
@@ -9,6 +9,9 @@ use striatum_kernels::{
 
 /// Where normalised observations are clipped.
 const CLIP: f32 = 10.0;
+
+/// The argument of the parameter of a task that has one.
+const PARAMETER: f32 = -1.5;
 
 /// A agents with networks of their own and N environments each.
 #[derive(Clone)]
@@ -55,7 +58,7 @@ impl Setup {
             GpuTask::CartPole => Policy::Categorical { nvec: vec![2] },
             GpuTask::MountainCar | GpuTask::Acrobot => Policy::Categorical { nvec: vec![3] },
             GpuTask::MountainCarContinuous => Policy::Gaussian { dims: 1, squash: false },
-            GpuTask::Pendulum => Policy::Gaussian { dims: 1, squash: true },
+            GpuTask::Pendulum | GpuTask::PendulumContinuing => Policy::Gaussian { dims: 1, squash: true },
         };
         let head = HeadLayout { dual: !policy.is_continuous(), policy, value_heads: 1 };
         let spec = MlpSpec {
@@ -155,7 +158,14 @@ impl Setup {
 
     /// The host's environments.
     pub fn batch(&self) -> Box<dyn VecEnv> {
-        make(self.task.name(), self.envs).expect("a built-in task")
+        let with = |params: Params, name: &str| params.with(name, PARAMETER);
+        let params = self.task.parameter().into_iter().fold(Params::default(), with);
+        make_with(self.task.name(), self.envs, &params).expect("a built-in task")
+    }
+
+    /// The device's environments.
+    pub fn resident(&self, gpu: &Gpu) -> ResidentEnvs {
+        ResidentEnvs::new(gpu, self.task, self.seeds.len(), self.envs).with_parameter(PARAMETER)
     }
 
     /// One step of the host's environments with actions as a rollout stored them.
@@ -194,7 +204,7 @@ impl Setup {
             GpuTask::CartPole => (vec![-2.4, -3.0, -0.21, -3.0], vec![2.4, 3.0, 0.21, 3.0]),
             GpuTask::MountainCar | GpuTask::MountainCarContinuous => (vec![-1.2, -0.07], vec![0.6, 0.07]),
             GpuTask::Acrobot => (vec![-pi, -pi, -4.0 * pi, -9.0 * pi], vec![pi, pi, 4.0 * pi, 9.0 * pi]),
-            GpuTask::Pendulum => (vec![-20.0, -8.0], vec![20.0, 8.0]),
+            GpuTask::Pendulum | GpuTask::PendulumContinuing => (vec![-20.0, -8.0], vec![20.0, 8.0]),
         };
         let mut stream = Stream::new(seed, Purpose::User, 0, 0);
         let mut states = Vec::new();
@@ -205,7 +215,7 @@ impl Setup {
         EnvStates {
             states,
             episodes: count(5, 1000),
-            steps: count(self.task.time_limit() - 37, 37),
+            steps: count(self.task.time_limit().unwrap_or(1000) - 37, 37),
             total_steps: count(1000, 1000),
             running_returns: vec![-3.0; self.envs],
             running_lengths: count(2, 19),

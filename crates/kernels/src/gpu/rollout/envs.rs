@@ -29,6 +29,8 @@ pub struct EnvStates {
 #[derive(Debug)]
 pub struct ResidentEnvs {
     pub(super) task: GpuTask,
+    /// The argument of the task's parameter, if it has one.
+    pub(super) parameter: f32,
     pub(super) agents: usize,
     pub(super) envs: usize,
     /// `[A, N, state width + COUNTERS]`: state, episode, steps, steps in all, length and return of the episode, 32 bits each.
@@ -46,7 +48,14 @@ impl ResidentEnvs {
     /// Memory for `envs` environments of each of `agents` agents, all zeros: [`write`](Self::write) starts them.
     pub fn new(gpu: &Gpu, task: GpuTask, agents: usize, envs: usize) -> Self {
         let slots = gpu.allocate(agents * envs * (task.state_width() + COUNTERS));
-        Self { task, agents, envs, slots, scratch: gpu.allocate(VECTOR), exploration: gpu.allocate(0) }
+        let (scratch, exploration) = (gpu.allocate(VECTOR), gpu.allocate(0));
+        Self { task, parameter: 0.0, agents, envs, slots, scratch, exploration }
+    }
+
+    /// With this argument for [`GpuTask::parameter`] in place of 0, in every environment.
+    #[must_use]
+    pub fn with_parameter(self, parameter: f32) -> Self {
+        Self { parameter, ..self }
     }
 
     /// Memory that a rollout needs beside its arguments.

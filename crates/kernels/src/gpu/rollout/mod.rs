@@ -80,7 +80,8 @@ struct Shape {
     observation_clip: f32,
     from_step: u32,
     until_step: u32,
-    padding: [u32; 3],
+    parameter: f32,
+    padding: [u32; 2],
 }
 
 /// `Agent` of rollout.wgsl.
@@ -241,7 +242,8 @@ impl Gpu {
             observation_clip: args.observation_clip,
             from_step: word(steps.start),
             until_step: word(steps.end),
-            padding: [0; 3],
+            parameter: envs.parameter,
+            padding: [0; 2],
         };
         let nvec: Vec<u32> = match &args.spec.head.policy {
             Policy::Categorical { nvec } => nvec.iter().copied().map(word).collect(),

@@ -13,12 +13,20 @@ pub enum GpuTask {
     Acrobot,
     /// `Pendulum-v1`.
     Pendulum,
+    /// `Pendulum-continuing-v0`.
+    PendulumContinuing,
 }
 
 impl GpuTask {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::CartPole, Self::MountainCar, Self::MountainCarContinuous, Self::Acrobot, Self::Pendulum];
+    pub const ALL: [Self; 6] = [
+        Self::CartPole,
+        Self::MountainCar,
+        Self::MountainCarContinuous,
+        Self::Acrobot,
+        Self::Pendulum,
+        Self::PendulumContinuing,
+    ];
 
     /// The task of Gymnasium's name, if it steps on the GPU.
     pub fn from_name(name: &str) -> Option<Self> {
@@ -33,6 +41,7 @@ impl GpuTask {
             Self::MountainCarContinuous => "MountainCarContinuous-v0",
             Self::Acrobot => "Acrobot-v1",
             Self::Pendulum => "Pendulum-v1",
+            Self::PendulumContinuing => "Pendulum-continuing-v0",
         }
     }
 
@@ -42,7 +51,7 @@ impl GpuTask {
             Self::CartPole => 4,
             Self::MountainCar | Self::MountainCarContinuous => 2,
             Self::Acrobot => 6,
-            Self::Pendulum => 3,
+            Self::Pendulum | Self::PendulumContinuing => 3,
         }
     }
 
@@ -50,7 +59,7 @@ impl GpuTask {
     pub const fn state_width(self) -> usize {
         match self {
             Self::CartPole | Self::Acrobot => 4,
-            Self::MountainCar | Self::MountainCarContinuous | Self::Pendulum => 2,
+            Self::MountainCar | Self::MountainCarContinuous | Self::Pendulum | Self::PendulumContinuing => 2,
         }
     }
 
@@ -61,15 +70,26 @@ impl GpuTask {
 
     /// Whether an action is a real number.
     pub const fn is_continuous(self) -> bool {
-        matches!(self, Self::MountainCarContinuous | Self::Pendulum)
+        matches!(self, Self::MountainCarContinuous | Self::Pendulum | Self::PendulumContinuing)
     }
 
-    /// Steps after which an episode is truncated.
-    pub const fn time_limit(self) -> u32 {
+    /// Steps after which an episode is truncated, if it is.
+    pub const fn time_limit(self) -> Option<u32> {
         match self {
-            Self::CartPole | Self::Acrobot => 500,
-            Self::MountainCar | Self::Pendulum => 200,
-            Self::MountainCarContinuous => 999,
+            Self::CartPole | Self::Acrobot => Some(500),
+            Self::MountainCar | Self::Pendulum => Some(200),
+            Self::MountainCarContinuous => Some(999),
+            Self::PendulumContinuing => None,
+        }
+    }
+
+    /// The name of the parameter that its shader reads, if it has one; see [`ResidentEnvs::with_parameter`].
+    ///
+    /// [`ResidentEnvs::with_parameter`]: super::ResidentEnvs::with_parameter
+    pub const fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::PendulumContinuing => Some("offset"),
+            _ => None,
         }
     }
 
@@ -80,6 +100,7 @@ impl GpuTask {
             Self::MountainCarContinuous => shader!("env_mountain_car_continuous"),
             Self::Acrobot => shader!("env_acrobot"),
             Self::Pendulum => shader!("env_pendulum"),
+            Self::PendulumContinuing => shader!("env_pendulum_continuing"),
         }
     }
 }

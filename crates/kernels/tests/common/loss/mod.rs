@@ -4,8 +4,8 @@
 mod oracle;
 
 use striatum_kernels::{
-    Backend, HeadLayout, LOSS_METRICS, LogStd, LossArgs, LossMetrics, LossParams, Minibatch, Objective, Policy,
-    Selection,
+    Backend, CriticKind, HeadLayout, LOSS_METRICS, LogStd, LossArgs, LossMetrics, LossParams, Minibatch, Objective,
+    Policy, Selection,
 };
 use striatum_rng::{Purpose, Stream};
 
@@ -22,6 +22,8 @@ pub struct Case {
     pub actions: Vec<f32>,
     pub log_probs: Vec<f32>,
     pub advantages: Vec<f32>,
+    /// Advantages of the upper and the lower half, `[A, R, 2]`, or empty.
+    pub halves: Vec<f32>,
     pub returns: Vec<f32>,
     pub values: Vec<f32>,
     pub mask: Vec<f32>,
@@ -62,10 +64,14 @@ pub fn params(objective: Objective) -> LossParams {
         clip: 0.2,
         value_clip: 0.0,
         value_coef: 0.5,
+        auxiliary_coef: 0.3,
+        critic: CriticKind::Scalar as u32,
+        huber: 0.0,
+        opponent: 0,
         entropy_coef: 0.01,
         kappa: 0.0,
         sum_decay: 0.0,
-        padding: 0.0,
+        logit_decay: 0.0,
     }
 }
 
@@ -86,6 +92,7 @@ impl Case {
             actions: numbers(total * layout.policy.action_width(), -1.5, 1.5),
             log_probs: numbers(total, -0.5, 0.5),
             advantages: numbers(total, -2.0, 2.0),
+            halves: if params.opponent != 0 { numbers(2 * total, -2.0, 2.0) } else { Vec::new() },
             returns: numbers(total * heads, -2.0, 2.0),
             values: numbers(total * heads, -2.0, 2.0),
             mask: numbers(total, 0.0, 7.0).into_iter().map(|x| if x < 1.0 { 0.0 } else { 1.0 }).collect(),
@@ -127,6 +134,7 @@ impl Case {
             self.actions[row * actions..][..actions].fill(f32::NAN);
             self.returns[row * heads..][..heads].fill(f32::NAN);
             self.values[row * heads..][..heads].fill(f32::NAN);
+            self.halves.iter_mut().skip(2 * row).take(2).for_each(|half| *half = f32::NAN);
             for numbers in [&mut self.log_probs, &mut self.advantages, &mut self.tone, &mut self.inverse_temperature] {
                 numbers[row] = f32::NAN;
             }
@@ -149,7 +157,7 @@ impl Case {
     /// With agent a's r-th row at row `places[a * sources + first + r]` of `sources`.
     pub fn run_at<B: Backend>(&self, backend: &B, sources: usize, first: usize, places: &[u32]) -> Outcome<f32> {
         let at = |row: usize| places[row / self.rows * sources + first + row % self.rows] as usize;
-        // `[A, R, width]` as `[A, S, width]`, and `[A, R, heads]` as `[A, heads, S]`.
+        // `[A, R, width]` as `[A, S, width]`, and `[A, R, heads]` as a part of `[A, heads, S]`.
         let rows_of = |numbers: &[f32], width: usize| {
             let mut out = vec![f32::NAN; self.agents * sources * width];
             for (row, from) in numbers.chunks_exact(width).enumerate() {
@@ -158,26 +166,31 @@ impl Case {
             backend.upload(&out)
         };
         let heads = self.layout.value_heads;
-        let lines_of = |numbers: &[f32], width: usize, sources: usize| {
-            let mut out = vec![f32::NAN; self.agents * heads * sources];
-            for (i, &number) in numbers.iter().enumerate() {
-                let (row, head) = (i / width, i % width);
-                out[(row / self.rows * heads + head) * sources + at(row)] = number;
+        let lines_of = |parts: &[(&[f32], usize)], heads: usize, sources: usize| {
+            let (mut out, mut first) = (vec![f32::NAN; self.agents * heads * sources], 0);
+            for (numbers, width) in parts {
+                for (i, &number) in numbers.iter().enumerate() {
+                    let (row, head) = (i / width, first + i % width);
+                    out[(row / self.rows * heads + head) * sources + at(row)] = number;
+                }
+                first += width;
             }
             backend.upload(&out)
         };
+        let advantage_heads = if self.halves.is_empty() { heads } else { 3 };
         let indices = backend.upload_indices(places);
         let batch = Minibatch {
             agents: self.agents,
             rows: self.rows,
             source_rows: sources,
             heads,
+            advantage_heads,
             selection: Selection { rows: &indices, stride: sources, first },
             actions: &rows_of(&self.actions, self.layout.policy.action_width()),
             log_probs: &rows_of(&self.log_probs, 1),
-            advantages: &lines_of(&self.advantages, 1, sources),
-            returns: &lines_of(&self.returns, heads, sources),
-            values: &lines_of(&self.values, heads, sources + 2),
+            advantages: &lines_of(&[(&self.advantages, 1), (&self.halves, 2)], advantage_heads, sources),
+            returns: &lines_of(&[(&self.returns, heads)], heads, sources),
+            values: &lines_of(&[(&self.values, heads)], heads, sources + 2),
             value_rows: sources + 2,
             mask: &rows_of(&self.mask, 1),
             tone: &rows_of(&self.tone, 1),
@@ -242,6 +255,7 @@ pub fn metrics(outcome: &Outcome<f32>, agent: usize) -> LossMetrics {
         indirect_square: own[9],
         sum_mode: own[10],
         ratio_deviation: own[11],
+        auxiliary_value_loss: own[12],
     }
 }
 
@@ -281,11 +295,31 @@ pub fn cases() -> Vec<Case> {
                     value_clip: if seed.is_multiple_of(3) { 0.0 } else { 0.4 },
                     kappa: if seed % 4 < 2 { 0.7 } else { 0.0 },
                     sum_decay: 0.005,
+                    logit_decay: if seed % 3 != 1 { 0.03 } else { 0.0 },
                     ..params(objective)
                 };
                 cases.push(Case::random(layout(policy.clone(), dual, 1 + i), 2, 150, params, seed));
             }
         }
     }
+    cases.extend(critics());
     cases
+}
+
+/// Small cases of several auxiliary heads, and of every distributional critic.
+fn critics() -> impl Iterator<Item = Case> {
+    let kinds = [
+        (CriticKind::Quantile, 0.0, 4),
+        (CriticKind::Quantile, 0.0, 37),
+        (CriticKind::Quantile, 0.8, 16),
+        (CriticKind::Expectile, 0.8, 5),
+        (CriticKind::Expectile, 0.0, 32),
+        (CriticKind::Scalar, 0.0, 6),
+    ];
+    kinds.into_iter().enumerate().map(|(i, (critic, huber, heads))| {
+        let opponent = u32::from(i % 2 == 1);
+        let (critic, policy) = (critic as u32, policies().remove(i));
+        let params = LossParams { critic, huber, opponent, kappa: 0.6, sum_decay: 0.005, ..params(Objective::Clipped) };
+        Case::random(layout(policy, opponent == 1, heads), 2, 60, params, 100 + i as u64)
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::{Case, Outcome};
 use std::f64::consts::{E, FRAC_1_SQRT_2, PI};
-use striatum_kernels::{LOSS_METRICS, LossParams, Objective, Policy};
+use striatum_kernels::{CriticKind, LOSS_METRICS, LossParams, Objective, Policy};
 
 impl Case {
     pub(super) fn oracle_row(&self, row: usize) -> OracleRow<'_> {
@@ -170,7 +170,32 @@ impl OracleRow<'_> {
         f64::max(-a * ratio, -a * ratio.clamp(1.0 - clip, 1.0 + clip))
     }
 
-    fn value_loss(&self, outputs: &[f64]) -> f64 {
+    /// The mean over heads and targets of `|tau_i - 1[u < 0]| rho(u)`, by its definition.
+    fn distribution_loss(&self, outputs: &[f64]) -> f64 {
+        let (heads, at) = (self.case.layout.value_heads, self.case.layout.values_at());
+        let (params, huber) = (self.params(), f64::from(self.params().huber));
+        let rho = |u: f64| match params.critic {
+            critic if critic == CriticKind::Expectile as u32 => u * u,
+            _ if huber == 0.0 => u.abs(),
+            _ if u.abs() <= huber => 0.5 * u * u / huber,
+            _ => u.abs() - 0.5 * huber,
+        };
+        let mut sum = 0.0;
+        for i in 0..heads {
+            let tau = (i as f64 + 0.5) / heads as f64;
+            for j in 0..heads {
+                let u = f64::from(self.case.returns[self.row * heads + j]) - outputs[at + i];
+                sum += (tau - if u < 0.0 { 1.0 } else { 0.0 }).abs() * rho(u);
+            }
+        }
+        sum / (heads * heads) as f64
+    }
+
+    /// Of the first head, or the distribution's, and the mean of the other heads.
+    fn value_losses(&self, outputs: &[f64]) -> [f64; 2] {
+        if self.params().critic != CriticKind::Scalar as u32 {
+            return [self.distribution_loss(outputs), 0.0];
+        }
         let (layout, clip) = (&self.case.layout, f64::from(self.params().value_clip));
         let head = |k: usize| {
             let v = outputs[layout.values_at() + k];
@@ -180,7 +205,8 @@ impl OracleRow<'_> {
             let clipped = (old + (v - old).clamp(-clip, clip) - target).powi(2);
             0.5 * if clip > 0.0 { free.max(clipped) } else { free }
         };
-        (0..layout.value_heads).map(head).sum()
+        let auxiliary = layout.value_heads - 1;
+        [head(0), (1..layout.value_heads).map(head).sum::<f64>() / auxiliary.max(1) as f64]
     }
 
     fn sum_mode(&self, outputs: &[f64]) -> f64 {
@@ -188,11 +214,20 @@ impl OracleRow<'_> {
         if self.case.layout.dual { (0..logits).map(|k| (outputs[k] + outputs[logits + k]).powi(2)).sum() } else { 0.0 }
     }
 
+    /// The square of the logits at inverse temperature 1.
+    fn logits(&self, outputs: &[f64]) -> f64 {
+        let beta = f64::from(self.case.inverse_temperature[self.row]);
+        let net = if self.case.layout.policy.is_continuous() { Vec::new() } else { self.net(outputs) };
+        net.iter().map(|l| (l / beta).powi(2)).sum()
+    }
+
     fn parts(&self, outputs: &[f64], log_std: &[f64]) -> Parts {
         let p = self.params();
-        let rest = f64::from(p.value_coef) * self.value_loss(outputs)
+        let [value_loss, auxiliary] = self.value_losses(outputs);
+        let rest = f64::from(p.value_coef) * value_loss + f64::from(p.auxiliary_coef) * auxiliary
             - f64::from(p.entropy_coef) * self.entropy(outputs, log_std)
-            + 0.5 * f64::from(p.sum_decay) * self.sum_mode(outputs);
+            + 0.5 * f64::from(p.sum_decay) * self.sum_mode(outputs)
+            + 0.5 * f64::from(p.logit_decay) * self.logits(outputs);
         Parts { policy: self.policy_loss(outputs, log_std), rest }
     }
 
@@ -212,13 +247,17 @@ impl OracleRow<'_> {
     fn add(&self, outcome: &mut Outcome<f64>, weight: f64) {
         let (layout, logits) = (&self.case.layout, self.case.layout.policy.logits());
         let (outputs, log_std) = (self.outputs(), self.log_std());
-        let kappa = f64::from(self.params().kappa) * if self.advantage() > 0.0 { 1.0 } else { -1.0 };
+        let kappa = f64::from(self.params().kappa);
+        let signed = |advantage: f64| if advantage > 0.0 { kappa } else { -kappa };
+        let half = |half: usize| f64::from(self.case.halves[2 * self.row + half]);
+        let opponent = self.params().opponent != 0;
+        let [upper, lower] = if opponent { [half(0), half(1)] } else { [self.advantage(); 2] };
         // No gradient flows into the features.
         for i in 0..layout.features_at() {
             let slope = self.slope(&outputs, i, |outputs| self.parts(outputs, &log_std));
             let routing = match layout.dual {
-                true if i < logits => 1.0 + kappa,
-                true if i < 2 * logits => 1.0 - kappa,
+                true if i < logits => 1.0 + signed(upper),
+                true if i < 2 * logits => 1.0 - signed(lower),
                 _ => 1.0,
             };
             let at = self.row * layout.width() + i;
@@ -247,7 +286,7 @@ impl OracleRow<'_> {
         let flag = |set: bool| if set { 1.0 } else { 0.0 };
         [
             self.policy_loss(outputs, log_std),
-            self.value_loss(outputs),
+            self.value_losses(outputs)[0],
             self.entropy(outputs, log_std),
             (ratio - 1.0) - ratio.ln(),
             flag((ratio - 1.0).abs() > f64::from(self.params().clip)),
@@ -258,6 +297,7 @@ impl OracleRow<'_> {
             mean(n, 2),
             self.sum_mode(outputs),
             (ratio - 1.0).abs(),
+            self.value_losses(outputs)[1],
         ]
     }
 }

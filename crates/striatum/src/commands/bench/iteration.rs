@@ -134,7 +134,8 @@ pub struct Times {
 pub fn time(preset: Preset, device: DeviceChoice, threads: usize, budget: Duration) -> Result<Times> {
     let configs = preset.configs(device, threads);
     configs[0].validate().map_err(TrainError::from)?;
-    let make_envs = builtin(TASK);
+    let first = configs[0].clone();
+    let make_envs = builtin(&first);
     let probe = make_envs(1)?;
     let spec = network_spec(&configs[0], probe.observation_space(), probe.action_space()).map_err(TrainError::from)?;
     let (trainer, info) = open_trainer(configs, &make_envs)?;

@@ -15,6 +15,7 @@ mod verify;
 
 pub use verify::Wrong;
 
+use super::terminal::Progress;
 use super::{note, say};
 use crate::cli::BenchArgs;
 use anyhow::{Result, bail};
@@ -26,7 +27,6 @@ use std::time::Duration;
 use striatum_kernels::{Cpu, Gpu, SimdLevel, adapters};
 use striatum_train::TrainError;
 use striatum_train::config::DeviceChoice;
-use table::Progress;
 
 /// What the filter is matched with beside the kernels' names.
 const ITERATION: &str = "iteration";

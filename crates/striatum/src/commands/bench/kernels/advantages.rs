@@ -8,6 +8,7 @@ use striatum_kernels::{Backend, Cpu, GaeArgs, GaeForm, RolloutShape, TdErrorArgs
 
 const GAMMA: f32 = 0.99;
 const LAMBDA: f32 = 0.95;
+const AVERAGE_REWARD: f32 = 0.25;
 
 /// One in so many steps ends an episode in either way.
 const EPISODE: u32 = 200;
@@ -76,6 +77,7 @@ struct Advantages<D: Backend> {
     work: Work,
     shape: RolloutShape,
     factors: [Vec<f32>; 2],
+    average_reward: Vec<f32>,
     rewards: D::Buffer,
     terminated: D::Buffer,
     truncated: D::Buffer,
@@ -94,6 +96,7 @@ impl<D: Device> Advantages<D> {
             work,
             shape,
             factors: [vec![GAMMA; sequences], vec![LAMBDA; sequences]],
+            average_reward: vec![AVERAGE_REWARD; shape.agents],
             rewards: device.upload(&inputs.rewards),
             terminated: device.upload(&inputs.terminated),
             truncated: device.upload(&inputs.truncated),
@@ -109,6 +112,7 @@ impl<D: Device> Advantages<D> {
         device.td_error(TdErrorArgs {
             shape: self.shape,
             gamma: &self.factors[0],
+            average_reward: &self.average_reward,
             rewards: &self.rewards,
             terminated: &self.terminated,
             truncated: &self.truncated,
@@ -149,15 +153,15 @@ impl<D: Device> Kernel<D> for Advantages<D> {
         // The values' last row is the TD errors' alone; final values count where an episode was truncated, nothing else of them is
         // looked at.
         let more = (agents * heads * envs) as f64 + items / f64::from(EPISODE);
-        // r + gamma V' - V: rewards, both flags and values are read, TD errors written, five arrays with one head.
+        // r - rbar + gamma V' - V: rewards, both flags and values are read, TD errors written, five arrays with one head.
         let td_error = 3.0 * rows + 2.0 * items + more;
         // A = delta + gamma lambda A', R = A + V: TD errors, both flags and values are read, both results written, six arrays.
         let gae = 2.0 * rows + 4.0 * items;
         let (flops, numbers) = match self.work {
-            Work::TdError => (3.0, td_error),
+            Work::TdError => (4.0, td_error),
             Work::Gae(_) => (3.0, gae),
             // Two launches as they are. One that did both would touch eight arrays.
-            Work::Both => (6.0, td_error + gae),
+            Work::Both => (7.0, td_error + gae),
         };
         Cost { items, flops: Some(flops * items), bytes: Some(4.0 * numbers) }
     }
@@ -198,7 +202,7 @@ impl<D: Device> Kernel<D> for Advantages<D> {
 fn reference(work: Work, shape: RolloutShape) -> Expected {
     let inputs = Inputs::new(shape);
     let RolloutShape { agents, heads, steps, envs } = shape;
-    let (gamma, lambda) = (f64::from(GAMMA), f64::from(LAMBDA));
+    let [gamma, lambda, average_reward] = [GAMMA, LAMBDA, AVERAGE_REWARD].map(f64::from);
     let mut deltas = wide(&inputs.deltas);
     let (mut advantages, mut returns) = (vec![0.0; deltas.len()], vec![0.0; deltas.len()]);
     for sequence in 0..agents * heads {
@@ -215,7 +219,7 @@ fn reference(work: Work, shape: RolloutShape) -> Expected {
                         (_, true) => f64::from(inputs.final_values[at]),
                         _ => value(t + 1),
                     };
-                    deltas[at] = f64::from(inputs.rewards[row]) + gamma * next - value(t);
+                    deltas[at] = f64::from(inputs.rewards[row]) - average_reward + gamma * next - value(t);
                 }
                 later = deltas[at] + if terminated || truncated { 0.0 } else { gamma * lambda * later };
                 advantages[at] = later;

@@ -133,6 +133,7 @@ impl<D: Device> Rows<D> {
             rows: self.size.rows,
             source_rows: all,
             heads: 1,
+            advantage_heads: 1,
             selection: Selection { rows: &self.order, stride: all, first: self.size.first() },
             actions: &self.actions,
             log_probs: &self.log_probs,

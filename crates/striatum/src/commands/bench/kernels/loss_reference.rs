@@ -1,7 +1,7 @@
 //! The loss in double precision, row by row, and its gradient by central differences.
 
 use super::batch::Stored;
-use striatum_kernels::{HeadLayout, LOSS_METRICS, LossParams, Objective, PATHWAY_SCALE};
+use striatum_kernels::{CriticKind, HeadLayout, LOSS_METRICS, LossParams, Objective, PATHWAY_SCALE};
 
 /// What the loss is launched with.
 pub const PARAMS: LossParams = LossParams {
@@ -9,11 +9,15 @@ pub const PARAMS: LossParams = LossParams {
     clip: 0.2,
     value_clip: 0.3,
     value_coef: 0.5,
+    auxiliary_coef: 0.3,
+    critic: CriticKind::Scalar as u32,
+    huber: 0.0,
+    opponent: 0,
     entropy_coef: 0.01,
     // Asymmetric pathways learn from the gradient of no function, which differences could not check.
     kappa: 0.0,
     sum_decay: 0.05,
-    padding: 0.0,
+    logit_decay: 0.05,
 };
 
 /// Half the distance of a difference.
@@ -55,7 +59,8 @@ impl RowLoss<'_> {
         let logits: usize = self.nvec.iter().sum();
         let g = &output[..logits];
         let n: Vec<f64> = if self.layout.dual { output[logits..2 * logits].to_vec() } else { vec![0.0; logits] };
-        let (log_prob, entropy) = self.policy(g, &n);
+        let net = self.net(g, &n);
+        let (log_prob, entropy) = self.policy(&net);
 
         let [clip, value_clip] = [PARAMS.clip, PARAMS.value_clip].map(f64::from);
         let raw = f64::from(stored.advantages[row]);
@@ -72,9 +77,10 @@ impl RowLoss<'_> {
         let square = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>() / logits as f64;
         let mean = |x: &[f64]| x.iter().sum::<f64>() / logits as f64;
         let both = if self.layout.dual { g.iter().zip(&n).map(|(g, n)| (g + n).powi(2)).sum() } else { 0.0 };
-        let [value_coef, entropy_coef, decay] =
-            [PARAMS.value_coef, PARAMS.entropy_coef, PARAMS.sum_decay].map(f64::from);
-        let loss = policy_loss + value_coef * value_loss - entropy_coef * entropy + 0.5 * decay * both;
+        let [value_coef, entropy_coef, sum_decay, logit_decay] =
+            [PARAMS.value_coef, PARAMS.entropy_coef, PARAMS.sum_decay, PARAMS.logit_decay].map(f64::from);
+        let decays = 0.5 * (sum_decay * both + logit_decay * net.iter().map(|l| l * l).sum::<f64>());
+        let loss = policy_loss + value_coef * value_loss - entropy_coef * entropy + decays;
         let moved = (ratio - 1.0).abs();
         let flag = |is: bool| f64::from(u8::from(is));
         let metrics = [
@@ -90,18 +96,25 @@ impl RowLoss<'_> {
             square(&n),
             both,
             moved,
+            // There is one value head.
+            0.0,
         ];
         (loss, metrics)
     }
 
+    /// Net logits at inverse temperature 1.
+    fn net(&self, g: &[f64], n: &[f64]) -> Vec<f64> {
+        let (tone, scale) = (f64::from(self.stored.tone[self.row]), f64::from(PATHWAY_SCALE));
+        match self.layout.dual {
+            true => g.iter().zip(n).map(|(g, n)| scale * ((1.0 + tone) * g - (1.0 - tone) * n)).collect(),
+            false => g.to_vec(),
+        }
+    }
+
     /// `log pi(a|s)` and the entropy.
-    fn policy(&self, g: &[f64], n: &[f64]) -> (f64, f64) {
-        let [tone, beta] = [self.stored.tone[self.row], self.stored.inverse_temperature[self.row]].map(f64::from);
-        let scale = f64::from(PATHWAY_SCALE);
-        let net = |i: usize| match self.layout.dual {
-            true => scale * beta * ((1.0 + tone) * g[i] - (1.0 - tone) * n[i]),
-            false => beta * g[i],
-        };
+    fn policy(&self, net: &[f64]) -> (f64, f64) {
+        let beta = f64::from(self.stored.inverse_temperature[self.row]);
+        let net = |i: usize| beta * net[i];
         let (mut first, mut log_prob, mut entropy) = (0, 0.0, 0.0);
         for (choice, &options) in self.nvec.iter().enumerate() {
             let log_sum = (first..first + options).map(|i| net(i).exp()).sum::<f64>().ln();

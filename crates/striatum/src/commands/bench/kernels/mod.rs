@@ -2,6 +2,7 @@
 
 mod advantages;
 mod batch;
+mod distribution;
 mod envs;
 mod loss;
 mod loss_reference;
@@ -88,6 +89,7 @@ pub struct Entry<D> {
 /// Every kernel that the device has.
 pub fn entries<D: Device + 'static>() -> Vec<Entry<D>> {
     let mut entries = advantages::entries();
+    entries.extend([distribution::mean_heads(), distribution::sr_lambda()]);
     entries.extend([rows::shuffle(), rows::gather(), rows::take_columns(), statistics::moments()]);
     entries.extend(mlp::entries());
     entries.extend([loss::entry(), minibatch::entry(), optimizer::entry(), statistics::rollout_stats()]);
