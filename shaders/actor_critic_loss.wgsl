@@ -443,6 +443,8 @@ fn take(start: Row, local: u32) {
     metric_sums[local][5] = select(0.0, 1.0, raw_advantage > 0.0);
     metric_sums[local][11] = moved;
     metric_sums[local][12] = value_losses.y;
+    metric_sums[local][13] = row.weights.x;
+    metric_sums[local][14] = row.weights.y;
     pathway_metrics(row, local);
     for (var h = 0u; h < shape.features; h++) {
         write(row.at + shape.values_at + shape.value_heads + h, 0.0);

@@ -1,8 +1,8 @@
 // The sums of the loss's metrics over a workgroup of 256, always added in the same order.
 
-const METRICS: u32 = 13u;
+const METRICS: u32 = 15u;
 
-var<workgroup> metric_sums: array<array<f32, 13>, 256>;
+var<workgroup> metric_sums: array<array<f32, 15>, 256>;
 
 /// Adds up `metric_sums` into its first element. All invocations must call it.
 fn sum_metrics_of_group(local: u32) {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{striatum, train};
+use common::{metrics, striatum, train};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -99,6 +99,25 @@ fn tone_is_set_at_run_time() {
         let refusal = striatum(&format!("{command} --tone 0.5"), &[&single]);
         refusal.refused(&["single pathway", "network.pathways=dual", "`--tone`"]);
     }
+}
+
+#[test]
+fn the_pathways_are_in_the_metrics() {
+    let (_folder, run) = a_run(DUAL);
+    let points = metrics(&run, "iteration");
+    let number = |point: &Value, tag: &str| point[tag].as_f64().unwrap_or_else(|| panic!("{tag}: {point}"));
+    for point in &points {
+        // kappa is 1/2; with one advantage for both pathways the weights add up to 2.
+        let [g, n] = ["pathways/direct_weight", "pathways/indirect_weight"].map(|tag| number(point, tag));
+        assert!((g + n - 2.0).abs() < 1e-5 && (0.5..=1.5).contains(&g), "{point}");
+        for tag in ["direct_mean", "direct_std", "indirect_mean", "indirect_std", "sum_mode"] {
+            assert!(number(point, &format!("pathways/{tag}")).is_finite());
+        }
+        assert!((0.0..=1.0).contains(&number(point, "dopamine/positive_fraction")), "{point}");
+    }
+    assert!(points.iter().any(|point| number(point, "pathways/direct_weight") != 1.0), "{points:?}");
+    let (_folder, single) = a_run("");
+    assert!(metrics(&single, "iteration").iter().all(|point| point.get("pathways/direct_weight").is_none()));
 }
 
 #[test]

@@ -136,6 +136,11 @@ pub struct LossMetrics {
     pub ratio_deviation: f32,
     /// `1/2 (V - R)^2`, a mean over the auxiliary heads, before its weight (0 without any).
     pub auxiliary_value_loss: f32,
+    /// Mean of w_G, what the policy's gradient is multiplied by on its way into g: 1 + kappa where the advantage that routes it (as
+    /// normalised) is positive, else 1 - kappa; 1 with a single pathway.
+    pub direct_weight: f32,
+    /// Mean of w_N, the same on its way into n, with the opposite sign of kappa.
+    pub indirect_weight: f32,
 }
 
 /// How many numbers [`LossMetrics`] has.

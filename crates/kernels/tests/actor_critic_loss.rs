@@ -181,8 +181,39 @@ fn opponents_worked_by_hand() {
         let outcome = run(halves, 1);
         near("gradient", &outcome.d_outputs[..4], &[g * j, -g * j, -n * j, n * j], 1e-6).unwrap();
         near("trunk", &outcome.d_trunk[..4], &[j, -j, -j, j], 1e-6).unwrap();
+        let m = metrics(&outcome, 0);
+        assert_eq!((m.direct_weight, m.indirect_weight), (g, n));
         near("without", &run(halves, 0).d_outputs[..4], &[1.5 * j, -1.5 * j, -0.5 * j, 0.5 * j], 1e-6).unwrap();
     }
+}
+
+#[test]
+fn the_weights_of_the_pathways_go_by_normalised_advantages() {
+    // Advantages 4, 1 and 1 are all positive; their mean is 2, so that one is above it. With kappa = 1/2 the direct pathway has
+    // (3/2 + 1/2 + 1/2) / 3 on the mean, and the indirect one (1/2 + 3/2 + 3/2) / 3.
+    let mut case = by_hand(Objective::Clipped, 0.5_f32.ln(), 1.0);
+    (case.layout.dual, case.rows, case.normalize, case.params[0].kappa) = (true, 3, true, 0.5);
+    case.advantages = vec![4.0, 1.0, 1.0];
+    case.outputs = [0.1, 0.2, 0.3, 0.4, 2.0].repeat(3);
+    for numbers in
+        [&mut case.actions, &mut case.log_probs, &mut case.returns, &mut case.values, &mut case.mask, &mut case.tone]
+    {
+        *numbers = numbers.repeat(3);
+    }
+    case.inverse_temperature = vec![1.0; 3];
+    let m = metrics(&case.run(&Cpu::new()), 0);
+    near("weights", &[m.direct_weight, m.indirect_weight], &[2.5_f32 / 3.0, 3.5 / 3.0], 1e-6).unwrap();
+    assert_eq!(m.positive_fraction, 1.0);
+    // A row that does not count has no weight: one of two is above the mean.
+    case.mask[2] = 0.0;
+    let m = metrics(&case.run(&Cpu::new()), 0);
+    assert_eq!((m.direct_weight, m.indirect_weight), (1.0, 1.0));
+    // A single pathway learns as it does.
+    let single = by_hand(Objective::Clipped, 0.5_f32.ln(), 1.0);
+    let mut single = Case { params: vec![LossParams { kappa: 0.5, ..single.params[0] }], ..single };
+    single.advantages[0] = -1.0;
+    let m = metrics(&single.run(&Cpu::new()), 0);
+    assert_eq!((m.direct_weight, m.indirect_weight), (1.0, 1.0));
 }
 
 #[test]

@@ -125,6 +125,11 @@ impl SavedPolicy {
         Ok(on.then(|| load_moments(&self.checkpoint, "reward_scaler", 1).map(scale)).transpose()?)
     }
 
+    /// The average reward that was subtracted from rewards at last, if they were centred.
+    pub fn average_reward(&self) -> Option<f32> {
+        self.checkpoint.numbers.get("tonic.average_reward").map(|&average| average as f32)
+    }
+
     /// The policy alone, with its normaliser and action scaling.
     ///
     /// # Errors

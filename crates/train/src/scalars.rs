@@ -29,6 +29,8 @@ pub(crate) fn scalars(iteration: &Iteration, session: &Session) -> Vec<(&'static
             ("pathways/indirect_mean", f64::from(loss.indirect_mean)),
             ("pathways/indirect_std", spread(loss.indirect_mean, loss.indirect_square)),
             ("pathways/sum_mode", f64::from(loss.sum_mode)),
+            ("pathways/direct_weight", f64::from(loss.direct_weight)),
+            ("pathways/indirect_weight", f64::from(loss.indirect_weight)),
         ]);
     }
     if config.critic.horizons > 0 {

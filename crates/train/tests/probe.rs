@@ -1,7 +1,7 @@
 //! A probe shows what the agent's own network makes of the episodes of an evaluation.
 
 use std::sync::atomic::AtomicBool;
-use striatum_agent::Pathways;
+use striatum_agent::{Pathways, RewardCentering};
 use striatum_envs::{Batch, Env, EnvError, Space, Step, Stream, VecEnv};
 use striatum_train::TrainError;
 use striatum_train::actor::Choice;
@@ -58,7 +58,7 @@ fn trained(config: Config, make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, 
 }
 
 /// Trains on [`Round`] and holds every TD error of two episodes beside its definition.
-fn check_td_errors(terminates: bool, scaled: bool) {
+fn check_td_errors([terminates, scaled, centred]: [bool; 3]) {
     let make_envs = move |count| -> Result<Box<dyn VecEnv>, TrainError> {
         Ok(Box::new(Batch::new(count, || Round { place: 0, terminates })?))
     };
@@ -66,6 +66,9 @@ fn check_td_errors(terminates: bool, scaled: bool) {
     (config.ppo.num_steps, config.eval.episodes, config.device) = (32, 2, DeviceChoice::Cpu);
     (config.normalize.observations, config.normalize.rewards) = (true, scaled);
     (config.network.pathways, config.dopamine.tone) = (Pathways::Dual, 0.25);
+    if centred {
+        (config.dopamine.reward_centering, config.dopamine.force_centering) = (RewardCentering::Td, true);
+    }
     let gamma = config.gamma();
     let saved = trained(config, &make_envs);
     let probe = Probe::of(&saved, &make_envs, 7, 2).unwrap();
@@ -74,11 +77,15 @@ fn check_td_errors(terminates: bool, scaled: bool) {
     assert_eq!((probe.steps.len(), probe.tone, probe.reward_scale.is_some()), (2 * length, Some(0.25), scaled));
     let scale = probe.reward_scale.unwrap_or(1.0);
     assert!(!scaled || (0.0..0.5).contains(&scale), "{scale}");
+    assert_eq!(probe.average_reward.is_some(), centred);
+    let average = probe.average_reward.unwrap_or(0.0);
+    assert!(!centred || average.abs() > 0.01, "{average}");
     for (i, step) in probe.steps.iter().enumerate() {
         let (at, last) = (i % length, i % length == length - 1);
         assert_eq!((step.episode, step.step, step.reward), (i / length, at, 1.0 + 10.0 * at as f32));
         assert_eq!((step.terminated, step.truncated), (last && terminates, last && !terminates));
-        assert!((step.learned_reward - (step.reward * scale).clamp(-10.0, 10.0)).abs() < 1e-6 || !scaled, "{step:?}");
+        let clipped = if scaled { (step.reward * scale).clamp(-10.0, 10.0) } else { step.reward };
+        assert!((step.learned_reward - (clipped - average)).abs() < 1e-5, "{step:?}");
         let next = match (last, terminates) {
             (false, _) => probe.steps[i + 1].value,
             (true, true) => 0.0,
@@ -98,15 +105,18 @@ fn check_td_errors(terminates: bool, scaled: bool) {
 
 #[test]
 fn td_errors_are_those_of_training() {
-    for (terminates, scaled) in [(false, false), (true, false), (false, true), (true, true)] {
-        check_td_errors(terminates, scaled);
+    for case in 0..8 {
+        check_td_errors([1, 2, 4].map(|bit| case & bit != 0));
     }
 }
 
 #[test]
 fn episodes_are_those_of_an_evaluation_for_every_distribution() {
     let short = ["total_steps=1024", "num_envs=4", "ppo.num_steps=32", "eval.episodes=2", "device=cpu"];
-    let cases: [(&str, &[&str]); 5] = [
+    let cases: [(&str, &[&str]); 8] = [
+        ("Pendulum-continuing-v0", &["eval.continuing_steps=50", "dopamine.reward_centering=td"]),
+        ("CartPole-v1", &["critic.kind=quantile", "critic.quantiles=5"]),
+        ("CartPole-v1", &["critic.horizons=3", "network.pathways=dual"]),
         ("CartPole-v1", &["network.pathways=dual", "dopamine.tone=-0.5", "normalize.observations=true"]),
         ("CartPole-v1", &["network.pathways=single"]),
         ("Pendulum-v1", &["normalize.rewards=true", "network.state_dependent_exploration=false"]),

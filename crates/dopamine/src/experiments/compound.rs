@@ -5,13 +5,13 @@ use crate::{Cue, Experiment, Figure, Options, Outcome, Panel, Plot, Rates, Seria
 
 pub(super) const BLOCKING: Experiment = Experiment {
     name: "blocking",
-    about: "Nothing is learned of a stimulus that comes with one that already predicts the reward",
+    about: "Nothing is learned of a stimulus that comes with one that already predicts the reward.",
     run: blocking,
 };
 
 pub(super) const OVERSHADOWING: Experiment = Experiment {
     name: "overshadowing",
-    about: "Of two stimuli the more salient one takes most of the prediction",
+    about: "Of two stimuli the more salient one takes most of the prediction.",
     run: overshadowing,
 };
 

@@ -4,7 +4,7 @@ use super::panels::{by_step, by_trial, error_map, error_rows, panel, published, 
 use crate::{Cue, Experiment, Figure, Options, Outcome, Plot, Rates, SerialCompound, Trial};
 
 pub(super) const EXTINCTION: Experiment =
-    Experiment { name: "extinction", about: "A learned prediction fades when the reward stays away", run };
+    Experiment { name: "extinction", about: "A learned prediction fades when the reward stays away.", run };
 
 const CUE: usize = 5;
 const REWARD: usize = 11;

@@ -7,7 +7,7 @@ use striatum_rng::{Purpose, Stream};
 
 pub(super) const HORIZONS: Experiment = Experiment {
     name: "horizons",
-    about: "Learners of many horizons together know when a reward comes and how large it is (Masset et al. 2025)",
+    about: "Learners of many horizons together know when a reward comes and how large it is (Masset et al. 2025).",
     run,
 };
 

@@ -6,7 +6,7 @@ use striatum_rng::{Purpose, Stream};
 
 pub(super) const SCHULTZ: Experiment = Experiment {
     name: "schultz",
-    about: "An unpredicted reward, a learned cue and an omitted reward, as spikes and as TD errors (Schultz et al. 1997, figure 1)",
+    about: "An unpredicted reward, a learned cue and an omitted reward, as spikes and as TD errors (Schultz et al. 1997, figure 1).",
     run,
 };
 

@@ -5,7 +5,7 @@ use crate::{Cue, Experiment, Figure, Options, Outcome, Plot, Rates, SerialCompou
 
 pub(super) const SECOND_ORDER: Experiment = Experiment {
     name: "second-order",
-    about: "A stimulus that predicts only another one is learned for a while, then both are lost",
+    about: "A stimulus that predicts only another one is learned for a while, then both are lost.",
     run,
 };
 

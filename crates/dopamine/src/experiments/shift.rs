@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 pub(super) const SHIFT: Experiment = Experiment {
     name: "shift",
-    about: "The burst moves from the reward to the cue, gradually or at once, by lambda (Amo et al. 2022)",
+    about: "The burst moves from the reward to the cue, gradually or at once, by lambda (Amo et al. 2022).",
     run,
 };
 

@@ -6,7 +6,7 @@ use striatum_rng::{Purpose, Stream};
 
 pub(super) const VIGOUR: Experiment = Experiment {
     name: "vigour",
-    about: "The higher the average reward, the faster the action: latency sqrt(C / rbar) (Niv et al. 2007)",
+    about: "The higher the average reward, the faster the action: latency sqrt(C / rbar) (Niv et al. 2007).",
     run,
 };
 

@@ -284,7 +284,8 @@ impl<D: Density> Loss<D> {
             Pull { log_prob: term.slope * self.inverse_count, entropy: -self.params.entropy_coef * self.inverse_count };
         self.density.gradient(features, row.action, pull, &mut self.policy, &mut self.entropy);
         self.decay_logits(row.inverse_temperature);
-        self.pathways(row.output, gains, row.opponents.unwrap_or([advantage; 2]), d_output);
+        let weights = self.weights(row.opponents.unwrap_or([advantage; 2]));
+        self.route(row.output, gains, weights, d_output);
         let [value_loss, auxiliary_value_loss] = self.values(row, d_output);
         d_output[columns.features_at..].fill(0.0);
         if let Some(d_trunk) = d_trunk {
@@ -305,7 +306,9 @@ impl<D: Density> Loss<D> {
             *sum += f64::from(metric);
         }
         self.sums[11] += f64::from(moved);
-        self.sums[12] += f64::from(auxiliary_value_loss);
+        for (sum, metric) in self.sums[12..].iter_mut().zip([auxiliary_value_loss, weights[0], weights[1]]) {
+            *sum += f64::from(metric);
+        }
         self.pathway_metrics(row.output);
     }
 
@@ -321,14 +324,16 @@ impl<D: Density> Loss<D> {
         }
     }
 
-    /// The gradient with respect to g and n, which learn more from gains and from losses (kappa), each by an advantage.
-    fn pathways(&self, output: &[f32], gains: [f32; 2], advantages: [f32; 2], d_output: &mut [f32]) {
+    /// What the policy's gradient is multiplied by on its way into g and n, which learn more from gains and from losses (kappa), each by
+    /// an advantage.
+    fn weights(&self, advantages: [f32; 2]) -> [f32; 2] {
         let kappa = if self.columns.dual { self.params.kappa } else { 0.0 };
         let [g, n] = advantages.map(|advantage| if advantage > 0.0 { kappa } else { -kappa });
         // w_G = 1 + kappa and w_N = 1 - kappa if A_hat > 0, the opposite otherwise
-        self.route(output, gains, [1.0 + g, 1.0 - n], d_output);
+        [1.0 + g, 1.0 - n]
     }
 
+    /// The gradient with respect to g and n.
     fn route(&self, output: &[f32], [direct, indirect]: [f32; 2], [w_g, w_n]: [f32; 2], d_output: &mut [f32]) {
         let logits = self.columns.logits;
         let gradients = self.policy.iter().zip(&self.entropy);

@@ -31,9 +31,10 @@ pub(super) fn natural_size(figure: &Figure) -> (f64, f64) {
     let (width, height) = match (columns, rows) {
         (1, 1) => (1280.0, 700.0),
         (1, 2) => (1280.0, 480.0),
-        (1, _) => (1280.0, 330.0),
+        (1, _) => (1280.0, 340.0),
         (2, _) => (860.0, 560.0),
-        _ => (680.0, 500.0),
+        (3, _) => (680.0, 500.0),
+        _ => (600.0, 480.0),
     };
     (width * columns as f64, height * rows as f64 + HEADINGS)
 }

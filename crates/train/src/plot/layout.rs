@@ -19,10 +19,10 @@ const RIGHT_PAD: f64 = 44.0;
 
 /// About how far ticks are apart.
 const Y_TICKS_APART: f64 = 70.0;
-const X_TICKS_APART: f64 = 110.0;
+const X_TICKS_APART: f64 = 90.0;
 
 /// What a panel's axis, legend and heading take of its height, about.
-const AROUND: f64 = 160.0;
+const AROUND: f64 = 120.0;
 
 /// Lines of a category's name, as long as its text does not become smaller than this.
 const LINES: usize = 3;
@@ -90,11 +90,15 @@ pub(super) fn places<'a, DB: DrawingBackend>(
         left += before + plot_width + after;
     }
 
-    for (i, place) in places.iter_mut().enumerate() {
-        let column = figure.panels.iter().skip(i % columns).step_by(columns);
-        let below = figure.panels.get(i + columns);
-        place.x_text = below.is_none_or(|below| !share_x(place.panel, below));
-        place.spread(canvas, column, legends);
+    for (row, places) in places.chunks_mut(columns).enumerate() {
+        // A row of which every panel has the same axis as the one below it leaves the text to that.
+        let below = |i: usize| figure.panels.get((row + 1) * columns + i);
+        let shared = |(i, place): (usize, &Place<'_>)| below(i).is_some_and(|below| share_x(place.panel, below));
+        let x_text = !places.iter().enumerate().all(shared);
+        for (i, place) in places.iter_mut().enumerate() {
+            place.x_text = x_text;
+            place.spread(canvas, figure.panels.iter().skip(i).step_by(columns), legends);
+        }
     }
 
     // The highest of a row decides for all of it.

@@ -10,6 +10,9 @@ use striatum_dopamine::{Heatmap, Plot, Series};
 /// Curves of no more points than this have a dot at each.
 const DOTTED: usize = 12;
 
+/// Curves of more points than this are thin, so that they do not fill the panel where they go up and down.
+const DENSE: usize = 450;
+
 /// The share of a bar's place that a group of bars takes.
 const GROUP: f64 = 0.8;
 
@@ -76,7 +79,7 @@ fn lines<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, frame: &Frame<'_>, series:
         for part in points.split(|(x, y)| !(x.is_finite() && y.is_finite())) {
             let places: Vec<Place> = part.iter().map(|&(x, y)| frame.at(x, y)).collect();
             if places.len() > 1 {
-                canvas.line(&places, color, 3.5)?;
+                canvas.line(&places, color, if points.len() > DENSE { 2.0 } else { 3.5 })?;
             }
             if points.len() <= DOTTED || places.len() == 1 {
                 places.iter().try_for_each(|&place| canvas.dot(place, color, 6.0))?;
@@ -138,7 +141,8 @@ fn shown(heatmap: &Heatmap) -> (f64, f64) {
     let finite = || heatmap.values.iter().filter(|value| value.is_finite());
     let most = finite().fold(0.0_f64, |most, value| most.max(value.abs()));
     let most = if most > 0.0 { most } else { 1.0 };
-    (if finite().any(|&value| value < 0.0) { -most } else { 0.0 }, most)
+    // Less than a shade below 0 is 0.
+    (if finite().any(|&value| value < -0.5 * most / SHADES) { -most } else { 0.0 }, most)
 }
 
 /// The colour of a number whose greatest is 1.

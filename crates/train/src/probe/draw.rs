@@ -12,9 +12,11 @@ const CURVES: usize = 12;
 const LISTED: usize = 5;
 
 pub(super) fn figure(probe: &Probe) -> Figure {
-    let (scaled, label) = match probe.reward_scale {
-        Some(_) => (", of rewards scaled as in training", " (scaled)"),
-        None => ("", ""),
+    let (changed, label) = match (probe.reward_scale, probe.average_reward) {
+        (None, None) => ("", ""),
+        (Some(_), None) => (", of rewards scaled as in training", " (scaled)"),
+        (None, Some(_)) => (", of rewards centred as in training", " (centred)"),
+        (Some(_), Some(_)) => (", of rewards scaled and centred as in training", " (scaled, centred)"),
     };
     let one = |name: &str, label: &str, of: fn(&Step) -> f32| {
         let series = vec![curve(probe, "", &|step| f64::from(of(step)))];
@@ -22,8 +24,8 @@ pub(super) fn figure(probe: &Probe) -> Figure {
     };
     let mut panels = vec![
         one("Reward", "r", |step| step.reward),
-        one(&format!("Value{scaled}"), &format!("V{label}"), |step| step.value),
-        one(&format!("TD error{scaled}"), &format!("δ{label}"), |step| step.td_error),
+        one(&format!("Value{changed}"), &format!("V{label}"), |step| step.value),
+        one(&format!("TD error{changed}"), &format!("δ{label}"), |step| step.td_error),
     ];
     panels.extend(pathways(probe));
     panels.push(policy(probe));

@@ -10,6 +10,7 @@ use crate::evaluate::{EVAL_ENVS, Occasion, Played, Series, play};
 use crate::export::log_std_at;
 use crate::run::{MakeEnvs, load_learner, open_engine};
 use crate::saved::SavedPolicy;
+use std::ops::Range;
 use striatum_agent::Learner;
 use striatum_dopamine::{Figure, Table};
 use striatum_kernels::{Backend, HeadLayout, Policy, RunningMoments, net_logits, probabilities};
@@ -25,6 +26,8 @@ pub struct Probe {
     pub tone: Option<f32>,
     /// What rewards are multiplied by before the agent learns from them, if they are.
     pub reward_scale: Option<f32>,
+    /// What is subtracted from every reward before the agent learns from it, if anything is.
+    pub average_reward: Option<f32>,
     /// Every step of one episode after another.
     pub steps: Vec<Step>,
     policy: Policy,
@@ -73,12 +76,12 @@ impl Probe {
         let (engine, _) = open_engine(&config, make_envs)?;
         let mut envs = make_envs(episodes.min(EVAL_ENVS))?;
         let normalizer = saved.normalizer(envs.observation_space().width())?;
-        let reward_scale = saved.reward_scale()?;
+        let (reward_scale, average_reward) = (saved.reward_scale()?, saved.average_reward());
         let series = Series { choice: Choice::Deterministic, occasion: Occasion::Measurement, seed, episodes };
         let (layout, steps) = crate::with_learner!(engine, learner => {
             let mut learner = learner;
             load_learner(&mut learner, saved.checkpoint())?;
-            let mut recorder = Recorder::new(&learner, &config, reward_scale, envs.num_envs())?;
+            let mut recorder = Recorder::new(&learner, &config, [reward_scale, average_reward], envs.num_envs())?;
             play(&mut learner, normalizer.as_ref(), &config, &mut *envs, series, &mut |step| recorder.see(step))?;
             let layout = recorder.layout.clone();
             (layout, recorder.finish(&mut learner, normalizer.as_ref())?)
@@ -88,6 +91,7 @@ impl Probe {
             trained_steps: saved.steps()?,
             tone: saved.tone(),
             reward_scale,
+            average_reward,
             steps,
             policy: layout.policy,
         })
@@ -110,6 +114,9 @@ struct Recorder<'a> {
     config: &'a Config,
     log_std: Vec<f32>,
     reward_scale: Option<f32>,
+    average_reward: Option<f32>,
+    /// The value heads that V(s) is the mean of.
+    value_heads: Range<usize>,
     /// Steps of every environment, one episode after another.
     steps: Vec<Vec<Step>>,
     /// Where in them an episode was cut, and the raw observation there.
@@ -121,14 +128,37 @@ impl<'a> Recorder<'a> {
     fn new<B: Backend>(
         learner: &Learner<B>,
         config: &'a Config,
-        reward_scale: Option<f32>,
+        [reward_scale, average_reward]: [Option<f32>; 2],
         envs: usize,
     ) -> Result<Self, TrainError> {
         let layout = learner.spec().head.clone();
         let mut log_std = vec![0.0; layout.policy.log_std_len()];
         learner.read_log_std(0, &mut log_std)?;
-        let (steps, cuts) = (vec![Vec::new(); envs], Vec::new());
-        Ok(Self { layout, config, log_std, reward_scale, steps, cuts, cut_observations: Vec::new() })
+        Ok(Self {
+            layout,
+            config,
+            log_std,
+            reward_scale,
+            average_reward,
+            // Of a scalar critic the first one.
+            value_heads: config.critic.groups().first().cloned().unwrap_or(0..1),
+            steps: vec![Vec::new(); envs],
+            cuts: Vec::new(),
+            cut_observations: Vec::new(),
+        })
+    }
+
+    /// V(s), from what the network made of s.
+    fn value(&self, outputs: &[f32]) -> f32 {
+        let heads = &outputs[self.layout.values_at()..][self.value_heads.clone()];
+        heads.iter().sum::<f32>() / heads.len() as f32
+    }
+
+    /// A reward as the agent learns from it.
+    fn learned(&self, reward: f32) -> f32 {
+        let clip = self.config.normalize.reward_clip;
+        let scaled = self.reward_scale.map_or(reward, |scale| (reward * scale).clamp(-clip, clip));
+        scaled - self.average_reward.unwrap_or(0.0)
     }
 
     /// Takes down a step, but for its TD error.
@@ -148,7 +178,7 @@ impl<'a> Recorder<'a> {
                 (log_std.into_iter().map(f32::exp).collect(), Vec::new())
             }
         };
-        let clip = self.config.normalize.reward_clip;
+        let (value, learned_reward) = (self.value(outputs), self.learned(played.reward));
         let steps = &mut self.steps[played.env];
         let (episode, step) = match steps.last() {
             Some(last) if last.terminated || last.truncated => (last.episode + 1, 0),
@@ -163,8 +193,8 @@ impl<'a> Recorder<'a> {
             episode,
             step,
             reward: played.reward,
-            learned_reward: self.reward_scale.map_or(played.reward, |scale| (played.reward * scale).clamp(-clip, clip)),
-            value: outputs[layout.values_at()],
+            learned_reward,
+            value,
             td_error: 0.0,
             terminated: played.terminated,
             truncated: played.truncated,
@@ -190,7 +220,7 @@ impl<'a> Recorder<'a> {
             true => Vec::new(),
             false => learner.predict(&self.cut_observations)?,
         };
-        let cut_values = outputs.chunks_exact(self.layout.width()).map(|row| row[self.layout.values_at()]);
+        let cut_values: Vec<f32> = outputs.chunks_exact(self.layout.width()).map(|row| self.value(row)).collect();
         let gamma = self.config.gamma();
         for steps in &mut self.steps {
             let next: Vec<f32> = steps.iter().skip(1).map(|step| step.value).chain([0.0]).collect();

@@ -9,7 +9,7 @@ use striatum_rng::{Purpose, Stream};
 
 pub(super) const DISTRIBUTION: Experiment = Experiment {
     name: "distribution",
-    about: "A population of dopamine neurons learns the distribution of rewards, which can be decoded (Dabney et al. 2020)",
+    about: "A population of dopamine neurons learns the distribution of rewards, which can be decoded (Dabney et al. 2020).",
     run,
 };
 

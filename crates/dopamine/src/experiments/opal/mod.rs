@@ -12,7 +12,7 @@ use settings::{LEARNERS, Learner, Setting};
 /// The experiment.
 pub(super) const OPAL: Experiment = Experiment {
     name: "opal",
-    about: "Opponent actors with dynamic dopamine find the best of six arms, rich or lean, with one setting (Jaskir and Frank 2023)",
+    about: "Opponent actors with dynamic dopamine find the best of six arms, rich or lean, with one setting (Jaskir and Frank 2023).",
     run,
 };
 

@@ -256,6 +256,8 @@ pub fn metrics(outcome: &Outcome<f32>, agent: usize) -> LossMetrics {
         sum_mode: own[10],
         ratio_deviation: own[11],
         auxiliary_value_loss: own[12],
+        direct_weight: own[13],
+        indirect_weight: own[14],
     }
 }
 

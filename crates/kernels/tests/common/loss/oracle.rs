@@ -243,21 +243,27 @@ impl OracleRow<'_> {
         Parts { policy: (up.policy - down.policy) / (2.0 * H), rest: (up.rest - down.rest) / (2.0 * H) }
     }
 
-    /// Adds the row's share, its weight being 1 / count.
-    fn add(&self, outcome: &mut Outcome<f64>, weight: f64) {
-        let (layout, logits) = (&self.case.layout, self.case.layout.policy.logits());
-        let (outputs, log_std) = (self.outputs(), self.log_std());
-        let kappa = f64::from(self.params().kappa);
+    /// The weights of the policy's gradient in the direct pathway and the indirect one.
+    fn routing(&self) -> [f64; 2] {
+        let kappa = if self.case.layout.dual { f64::from(self.params().kappa) } else { 0.0 };
         let signed = |advantage: f64| if advantage > 0.0 { kappa } else { -kappa };
         let half = |half: usize| f64::from(self.case.halves[2 * self.row + half]);
         let opponent = self.params().opponent != 0;
         let [upper, lower] = if opponent { [half(0), half(1)] } else { [self.advantage(); 2] };
+        [1.0 + signed(upper), 1.0 - signed(lower)]
+    }
+
+    /// Adds the row's share, its weight being 1 / count.
+    fn add(&self, outcome: &mut Outcome<f64>, weight: f64) {
+        let (layout, logits) = (&self.case.layout, self.case.layout.policy.logits());
+        let (outputs, log_std) = (self.outputs(), self.log_std());
+        let [direct, indirect] = self.routing();
         // No gradient flows into the features.
         for i in 0..layout.features_at() {
             let slope = self.slope(&outputs, i, |outputs| self.parts(outputs, &log_std));
             let routing = match layout.dual {
-                true if i < logits => 1.0 + signed(upper),
-                true if i < 2 * logits => 1.0 - signed(lower),
+                true if i < logits => direct,
+                true if i < 2 * logits => indirect,
                 _ => 1.0,
             };
             let at = self.row * layout.width() + i;
@@ -298,6 +304,8 @@ impl OracleRow<'_> {
             self.sum_mode(outputs),
             (ratio - 1.0).abs(),
             self.value_losses(outputs)[1],
+            self.routing()[0],
+            self.routing()[1],
         ]
     }
 }

@@ -13,6 +13,7 @@ use std::fmt;
 use std::thread::available_parallelism;
 use std::time::Instant;
 use striatum_dopamine::{EXPERIMENTS, Experiment, Options, Outcome};
+use striatum_train::TrainError;
 
 /// Stands for every experiment.
 const ALL: &str = "all";
@@ -21,31 +22,48 @@ pub fn run(args: &DopamineArgs) -> Result<()> {
     match &args.command {
         Some(DopamineCommand::Probe(args)) => probe::run(args),
         None if args.experiments.is_empty() => list(args.json),
-        None => experiments(args, &chosen(EXPERIMENTS, &args.experiments)?),
+        None => experiments(args, &chosen(&entries(), &args.experiments)?),
     }
+}
+
+/// An experiment, of exact models or of trained agents.
+struct Entry {
+    name: &'static str,
+    about: &'static str,
+    run: Box<dyn Fn(&Options) -> Result<Outcome, TrainError>>,
+}
+
+/// All experiments.
+fn entries() -> Vec<Entry> {
+    let exact = |&Experiment { name, about, run }: &Experiment| Entry {
+        name,
+        about,
+        run: Box::new(move |options| Ok(run(options))),
+    };
+    EXPERIMENTS.iter().map(exact).collect()
 }
 
 fn list(json: bool) -> Result<()> {
     if json {
-        let object = |experiment: &Experiment| json!({ "name": experiment.name, "about": experiment.about });
-        return say(Value::from(EXPERIMENTS.iter().map(object).collect::<Vec<_>>()));
+        let object = |entry: &Entry| json!({ "name": entry.name, "about": entry.about });
+        return say(Value::from(entries().iter().map(object).collect::<Vec<_>>()));
     }
     say(heading(&format!("{:16}{}", "EXPERIMENT", "WHAT IT SHOWS")))?;
-    EXPERIMENTS.iter().try_for_each(|experiment| say(format_args!("{:16}{}", experiment.name, experiment.about)))
+    entries().iter().try_for_each(|entry| say(format_args!("{:16}{}", entry.name, entry.about)))
 }
 
 /// Those that were named, each once, in the order of the list.
-fn chosen<'a>(all: &'a [Experiment], names: &[String]) -> Result<Vec<&'a Experiment>> {
-    let known = |name: &str| name == ALL || all.iter().any(|experiment| experiment.name == name);
+fn chosen<'a>(all: &'a [Entry], names: &[String]) -> Result<Vec<&'a Entry>> {
+    let known = |name: &str| name == ALL || all.iter().any(|entry| entry.name == name);
     if let Some(unknown) = names.iter().find(|name| !known(name)) {
-        let names: Vec<_> = all.iter().map(|experiment| experiment.name).chain([ALL]).collect();
+        let names: Vec<_> = all.iter().map(|entry| entry.name).chain([ALL]).collect();
         bail!("there is no experiment `{unknown}`; there are: {}", names.join(", "));
     }
-    let wanted = |experiment: &&Experiment| names.iter().any(|name| name == ALL || name == experiment.name);
+    let wanted = |entry: &&Entry| names.iter().any(|name| name == ALL || name == entry.name);
     Ok(all.iter().filter(wanted).collect())
 }
 
-fn experiments(args: &DopamineArgs, chosen: &[&Experiment]) -> Result<()> {
+fn experiments(args: &DopamineArgs, chosen: &[&Entry]) -> Result<()> {
     let threads = match args.threads {
         0 => available_parallelism().map_or(1, usize::from),
         threads => threads as usize,
@@ -54,19 +72,19 @@ fn experiments(args: &DopamineArgs, chosen: &[&Experiment]) -> Result<()> {
     files::make_folder(&args.out)?;
     let progress = Progress::new();
     let (mut objects, mut missed) = (Vec::new(), Missed::default());
-    for experiment in chosen {
-        progress.stage(&format!("running {}", experiment.name));
+    for entry in chosen {
+        progress.stage(&format!("running {}", entry.name));
         let begun = Instant::now();
-        let outcome = (experiment.run)(&options);
+        let outcome = (entry.run)(&options)?;
         let seconds = begun.elapsed().as_secs_f64();
-        let written = files::write(&args.out, experiment.name, &outcome.figure, &outcome.tables)?;
+        let written = files::write(&args.out, entry.name, &outcome.figure, &outcome.tables)?;
         progress.clear();
-        missed.add(experiment.name, &outcome);
+        missed.add(entry.name, &outcome);
         if args.json {
-            objects.push(report::object(experiment, &outcome, seconds, &written));
+            objects.push(report::object((entry.name, entry.about), &outcome, seconds, &written));
             continue;
         }
-        say(report::table(experiment, &outcome))?;
+        say(report::table((entry.name, entry.about), &outcome))?;
         outcome.notes.iter().for_each(note);
         let names: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
         note(format_args!("{seconds:.1} s, wrote {}\n", names.join(", ")));
@@ -115,17 +133,17 @@ mod tests {
     use super::*;
     use striatum_dopamine::{Check, Expected};
 
-    fn experiment(name: &'static str) -> Experiment {
-        Experiment { name, about: "It is a test.", run: |_| outcome(Vec::new()) }
+    fn experiment(name: &'static str) -> Entry {
+        Entry { name, about: "It is a test.", run: Box::new(|_| Ok(outcome(Vec::new()))) }
     }
 
     fn outcome(checks: Vec<Check>) -> Outcome {
         Outcome { checks, tables: Vec::new(), figure: Default::default(), notes: Vec::new() }
     }
 
-    fn names(all: &[Experiment], wanted: &[&str]) -> Vec<&'static str> {
+    fn names(all: &[Entry], wanted: &[&str]) -> Vec<&'static str> {
         let wanted: Vec<_> = wanted.iter().map(|&name| name.to_owned()).collect();
-        chosen(all, &wanted).expect("they are known").iter().map(|experiment| experiment.name).collect()
+        chosen(all, &wanted).expect("they are known").iter().map(|entry| entry.name).collect()
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub fn run(args: &ProbeArgs) -> Result<()> {
     if let Some(scale) = probe.reward_scale {
         note(format_args!("values and TD errors are of rewards times {scale}, as in training"));
     }
+    if let Some(average) = probe.average_reward {
+        note(format_args!("values and TD errors are of rewards less their average of {average}, as in training"));
+    }
     let names: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
     note(format_args!("wrote {}", names.join(", ")));
     Ok(())

@@ -3,7 +3,7 @@
 use super::heading;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use striatum_dopamine::{Check, Expected, Experiment, Outcome};
+use striatum_dopamine::{Check, Expected, Outcome};
 
 /// Whether the number has one to be compared with.
 pub fn is_published(check: &Check) -> bool {
@@ -11,12 +11,12 @@ pub fn is_published(check: &Check) -> bool {
 }
 
 /// The experiment's heading, and a row a number.
-pub fn table(experiment: &Experiment, outcome: &Outcome) -> String {
+pub fn table((name, about): (&str, &str), outcome: &Outcome) -> String {
     let longest = |of: &dyn Fn(&Check) -> String| outcome.checks.iter().map(|check| of(check).chars().count()).max();
     let what = longest(&|check| check.what.clone()).unwrap_or(0).max("WHAT".len()) + 2;
     let expected = longest(&|check| expectation(check.expected)).unwrap_or(0).max("EXPECTED".len()) + 2;
     let row = |cells: [&str; 4]| format!("{:<what$}{:<expected$}{:>10}  {}", cells[0], cells[1], cells[2], cells[3]);
-    let mut lines = vec![format!("{}: {}", experiment.name, experiment.about)];
+    let mut lines = vec![format!("{name}: {about}")];
     lines.push(heading(&row(["WHAT", "EXPECTED", "MEASURED", "RESULT"])));
     lines.extend(outcome.checks.iter().map(|check| {
         let result = match check.passed() {
@@ -30,7 +30,7 @@ pub fn table(experiment: &Experiment, outcome: &Outcome) -> String {
 }
 
 /// The same as an object.
-pub fn object(experiment: &Experiment, outcome: &Outcome, seconds: f64, files: &[PathBuf]) -> Value {
+pub fn object((name, about): (&str, &str), outcome: &Outcome, seconds: f64, files: &[PathBuf]) -> Value {
     let check = |check: &Check| {
         let expected = match check.expected {
             Expected::Near { value, tolerance } => json!({ "value": value, "tolerance": tolerance }),
@@ -41,8 +41,8 @@ pub fn object(experiment: &Experiment, outcome: &Outcome, seconds: f64, files: &
         json!({ "what": check.what, "expected": expected, "measured": check.measured, "passed": check.passed() })
     };
     json!({
-        "name": experiment.name,
-        "about": experiment.about,
+        "name": name,
+        "about": about,
         "passed": outcome.passed(),
         "seconds": seconds,
         "checks": outcome.checks.iter().map(check).collect::<Vec<_>>(),
@@ -90,16 +90,16 @@ mod tests {
             Check::new("trials", Expected::Reported, 200.0),
         ];
         let outcome = Outcome { checks, tables: Vec::new(), figure: Default::default(), notes: vec!["Note.".into()] };
-        let experiment = Experiment { name: "cue", about: "A cue takes over.", run: |_| unreachable!("it is not run") };
+        let experiment = ("cue", "A cue takes over.");
         assert_eq!(
-            table(&experiment, &outcome),
+            table(experiment, &outcome),
             "cue: A cue takes over.\n\
              WHAT                             EXPECTED         MEASURED  RESULT\n\
              error at the cue                 0.817 ± 0.005      0.8171  pass\n\
              error at the reward, long after  at most 0.005         0.3  MISS\n\
              trials                           -                     200  -"
         );
-        let object = object(&experiment, &outcome, 1.5, &[PathBuf::from("a/cue.svg")]);
+        let object = object(experiment, &outcome, 1.5, &[PathBuf::from("a/cue.svg")]);
         assert_eq!((&object["passed"], &object["notes"]), (&json!(false), &json!(["Note."])));
         assert_eq!(object["checks"][0]["expected"], json!({ "value": 0.817, "tolerance": 0.005 }));
         assert_eq!(object["checks"][2]["expected"], Value::Null);

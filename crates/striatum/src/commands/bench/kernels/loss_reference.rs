@@ -96,8 +96,10 @@ impl RowLoss<'_> {
             square(&n),
             both,
             moved,
-            // There is one value head.
+            // There is one value head, and kappa is 0.
             0.0,
+            1.0,
+            1.0,
         ];
         (loss, metrics)
     }
