@@ -5,6 +5,7 @@
 
 mod bandit;
 mod conditioning;
+mod dual;
 mod experiment;
 mod experiments;
 mod figure;
@@ -13,11 +14,14 @@ mod parallel;
 mod simulate;
 mod stats;
 mod tabular;
+mod tonic;
 
 pub use bandit::Bandit;
 pub use conditioning::{Cue, Rates, SerialCompound, Trial};
+pub use dual::{DualPolicy, DualRates};
 pub use experiment::{Check, Expected, Experiment, Options, Outcome, Table};
 pub use experiments::EXPERIMENTS;
 pub use figure::{Band, Figure, Heatmap, Panel, Plot, Series};
 pub use number::Number;
 pub use tabular::{Clock, Model, Opal, PolicyGradient, QLearner, State, Tone, Ucb, one_hot};
+pub use tonic::{Tonic, TonicLearner, TonicRates};

@@ -4,6 +4,8 @@ mod compound;
 mod extinction;
 mod opal;
 mod panels;
+mod reversal;
+mod risk;
 mod schultz;
 mod second_order;
 mod shift;
@@ -19,4 +21,6 @@ pub const EXPERIMENTS: &[Experiment] = &[
     extinction::EXTINCTION,
     second_order::SECOND_ORDER,
     opal::OPAL,
+    risk::RISK,
+    reversal::REVERSAL,
 ];
