@@ -129,7 +129,7 @@ fn coin(kind: CriticKind, total_steps: u64, gamma: f32, gae_lambda: f32) -> Conf
         num_steps: 64,
         minibatches: 1,
         learning_rate: 0.02,
-        value_coef: 10.0,
+        value_coef: 1.0,
         gamma,
         gae_lambda,
         ..Default::default()
