@@ -19,15 +19,12 @@ mod simulate;
 mod stats;
 mod tabular;
 mod timescales;
+mod tonic;
 mod vigour;
 
 pub use bandit::Bandit;
 pub use conditioning::{Cue, Rates, SerialCompound, Trial};
 pub use decoding::{Tuning, impute};
-mod tonic;
-
-pub use bandit::Bandit;
-pub use conditioning::{Cue, Rates, SerialCompound, Trial};
 pub use dual::{DualPolicy, DualRates};
 pub use experiment::{Check, Expected, Experiment, Options, Outcome, Table};
 pub use experiments::EXPERIMENTS;
