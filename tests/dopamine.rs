@@ -27,7 +27,7 @@ fn experiments_are_listed_with_a_sentence_each() {
     let objects: Value = striatum("dopamine --json", &[]).ok().json();
     for experiment in objects.as_array().expect("a list") {
         let [name, about] = ["name", "about"].map(|key| experiment[key].as_str().expect("a text"));
-        assert!(about.len() > 20 && !about.ends_with('.'), "{about}");
+        assert!(about.len() > 20 && about.ends_with('.'), "{about}");
         assert!(listed.stdout.lines().any(|line| line.starts_with(&format!("{name} ")) && line.ends_with(about)));
     }
 }

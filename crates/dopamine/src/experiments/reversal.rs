@@ -10,7 +10,7 @@ use striatum_rng::{Purpose, Stream};
 /// The experiment.
 pub(super) const REVERSAL: Experiment = Experiment {
     name: "reversal",
-    about: "A temperature that follows the reward of late finds the new best arm sooner after a reversal",
+    about: "A temperature that follows the reward of late finds the new best arm sooner after a reversal.",
     run,
 };
 

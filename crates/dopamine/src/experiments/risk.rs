@@ -11,7 +11,7 @@ use striatum_rng::{Purpose, Stream};
 /// The experiment.
 pub(super) const RISK: Experiment = Experiment {
     name: "risk",
-    about: "Dopamine tone turns one trained policy with two pathways from shunning risk to seeking it",
+    about: "Dopamine tone turns one trained policy with two pathways from shunning risk to seeking it.",
     run,
 };
 

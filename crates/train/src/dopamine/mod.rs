@@ -1,0 +1,7 @@
+//! Experiments with trained agents, for the `striatum dopamine` command: each trains through the library, on the fused CPU engine, and
+//! leaves no run behind. The tabular ones are in the `striatum-dopamine` crate.
+
+mod frontier;
+mod play;
+
+pub use frontier::frontier;
