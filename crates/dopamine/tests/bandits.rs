@@ -58,12 +58,12 @@ fn tone_is_a_risk_knob() {
     // With one head, or with two that are not opposed, tone changes nothing; as a temperature it takes no side; flipped it is mirrored.
     let change = |control: &str| outcome.checks.iter().find(|check| check.what.ends_with(control)).unwrap().measured;
     assert!(change("single head").abs() < 1e-12);
-    assert!(change("two heads, not opposed").abs() < 1e-12);
-    assert!(change("|rho| as temperature").abs() < 1e-12);
+    assert!(change("unopposed heads").abs() < 1e-12);
+    assert!(change("|rho| temperature").abs() < 1e-12);
     let knob = &outcome.tables[0].rows;
     let kappa_1 = knob[14].1[3] - knob[10].1[3];
     assert!(kappa_1 > 0.25, "{kappa_1}");
-    assert!((change("rho with its sign flipped") + kappa_1).abs() < 1e-12);
+    assert!((change("flipped rho") + kappa_1).abs() < 1e-12);
 }
 
 #[test]

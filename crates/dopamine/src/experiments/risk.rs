@@ -25,8 +25,7 @@ const KAPPAS: [f64; 3] = [0.0, 0.5, 1.0];
 /// P(risky) of each kappa and rho.
 const PUBLISHED: [[f64; 5]; 3] =
     [[0.518, 0.518, 0.518, 0.518, 0.518], [0.440, 0.479, 0.518, 0.556, 0.593], [0.366, 0.440, 0.518, 0.593, 0.661]];
-const CONTROLS: [&str; 4] =
-    ["single head", "two heads, not opposed", "|rho| as temperature", "rho with its sign flipped"];
+const CONTROLS: [&str; 4] = ["single head", "unopposed heads", "|rho| temperature", "flipped rho"];
 /// Seeds that a thread takes at a time.
 const CHUNK: usize = 250;
 /// Tells the random numbers of this experiment from others'.
@@ -90,7 +89,7 @@ fn run(options: &Options) -> Outcome {
                  {BASELINE_RATE} and lambda_u {SUM_DECAY} at rho = 0, and no learning while rho varies."
             ),
             "The decay of the sum mode is not multiplied by the step size; all policies of a seed meet the same random numbers.".into(),
-            "A single head has no place for a tone; two heads that are not opposed learn alike, so that the tone cancels.".into(),
+            "Controls: a single head has no place for a tone; two heads that both speak for an action learn alike, so that it cancels; |rho| as a temperature takes no side.".into(),
         ],
     }
 }
@@ -204,7 +203,7 @@ fn figure(seeds: &Seeds) -> Figure {
     let pathways = KAPPAS.iter().zip(&seeds.kappas).map(|(kappa, p)| series(format!("kappa {kappa}"), p)).collect();
     let mut controls: Vec<_> =
         CONTROLS.iter().zip(&seeds.controls).map(|(name, p)| series((*name).into(), p)).collect();
-    controls.insert(0, series("two pathways, kappa 1".into(), &seeds.kappas[KAPPAS.len() - 1]));
+    controls.insert(0, series("kappa 1".into(), &seeds.kappas[KAPPAS.len() - 1]));
     let modes = &seeds.sum_modes;
     let bars = Series {
         name: "risky - safe".into(),
