@@ -54,7 +54,7 @@ impl SimdLevel {
     ///
     /// # Safety
     /// The machine must run this level ([`checked`](Self::checked)), and the job's own conditions must hold.
-    pub(super) unsafe fn run<J: Job>(self, job: J) {
+    pub(crate) unsafe fn run<J: Job>(self, job: J) {
         // SAFETY: by this function's contract.
         unsafe {
             match self {
@@ -71,7 +71,7 @@ impl SimdLevel {
 }
 
 /// Work that is compiled once a level. `run` must be `#[inline(always)]`, and so must all that it calls.
-pub(super) trait Job {
+pub(crate) trait Job {
     /// Does the work.
     ///
     /// # Safety
@@ -83,7 +83,7 @@ pub(super) trait Job {
 ///
 /// # Safety
 /// Every method needs the machine to have the instruction set; pointers need [`LANES`](Simd::LANES) valid elements.
-pub(super) trait Simd: Copy {
+pub(crate) trait Simd: Copy {
     /// The vector.
     type V: Copy;
     /// Its lanes.
