@@ -13,6 +13,12 @@ const TITLE_TEXT: f64 = 40.0;
 /// What a figure's heading and shared legend take, about.
 const HEADINGS: f64 = 100.0;
 
+/// A legend's entry without its name, a letter of that, and a line, about; and what is on either side of a plot.
+const ENTRY: f64 = 98.0;
+const LETTER: f64 = 15.0;
+const LINE: f64 = 36.0;
+const SIDES: f64 = 190.0;
+
 /// Above everything, and below each panel.
 pub(super) const EDGE: f64 = 26.0;
 
@@ -36,7 +42,17 @@ pub(super) fn natural_size(figure: &Figure) -> (f64, f64) {
         (3, _) => (680.0, 500.0),
         _ => (600.0, 480.0),
     };
-    (width * columns as f64, height * rows as f64 + HEADINGS)
+    let legends: f64 = figure.panels.chunks(columns).map(|row| legend_height(row, width)).sum();
+    (width * columns as f64, height * rows as f64 + HEADINGS + legends)
+}
+
+/// What the legends of a row of panels take beyond one line, about.
+fn legend_height(row: &[Panel], width: f64) -> f64 {
+    let lines = |panel: &Panel| {
+        let entries = named(panel).iter().map(|series| ENTRY + LETTER * series.name.chars().count() as f64);
+        (entries.sum::<f64>() / (width - SIDES)).ceil()
+    };
+    LINE * (row.iter().map(lines).fold(0.0, f64::max) - 1.0).max(0.0)
 }
 
 impl Picture for Figure {

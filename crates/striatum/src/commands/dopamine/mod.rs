@@ -14,8 +14,9 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 use striatum_dopamine::{EXPERIMENTS, Experiment, Options, Outcome};
 use striatum_train::TrainError;
+use striatum_train::dopamine::{centering, deep_reversal, frontier};
 
-/// Stands for every experiment.
+/// Stands for every experiment that trains no agents.
 const ALL: &str = "all";
 
 pub fn run(args: &DopamineArgs) -> Result<()> {
@@ -26,23 +27,46 @@ pub fn run(args: &DopamineArgs) -> Result<()> {
     }
 }
 
-/// An experiment, of exact models or of trained agents.
+/// An experiment.
 struct Entry {
     name: &'static str,
     about: &'static str,
+    /// Whether it trains agents, which takes minutes.
+    trains: bool,
     run: Box<Run>,
 }
 
 type Run = dyn Fn(&Options) -> Result<Outcome, TrainError>;
 
-/// All experiments.
+type Trained = fn(&Options) -> Result<Outcome, TrainError>;
+
+/// Name, sentence and function of the experiments that train agents.
+const TRAINED: &[(&str, &str, Trained)] = &[
+    (
+        "centering",
+        "Trains agents: what an offset of every reward does to learning, with centred rewards and without.",
+        centering,
+    ),
+    (
+        "deep-reversal",
+        "Trains agents: what tonic temperature and the decay of logits do for PPO on a bandit with reversals.",
+        deep_reversal,
+    ),
+    (
+        "frontier",
+        "Trains agents: risk and return of one policy at five dopamine tones, on CliffGamble-v0, with four controls.",
+        frontier,
+    ),
+];
+
+/// All experiments: those of exact models, then those that train agents.
 fn entries() -> Vec<Entry> {
-    let exact = |&Experiment { name, about, run }: &Experiment| Entry {
-        name,
-        about,
-        run: Box::new(move |options| Ok(run(options))),
-    };
-    EXPERIMENTS.iter().map(exact).collect()
+    let exact = EXPERIMENTS.iter().map(|&Experiment { name, about, run }| {
+        let run: Box<Run> = Box::new(move |options| Ok(run(options)));
+        Entry { name, about, trains: false, run }
+    });
+    let trained = TRAINED.iter().map(|&(name, about, run)| Entry { name, about, trains: true, run: Box::new(run) });
+    exact.chain(trained).collect()
 }
 
 fn list(json: bool) -> Result<()> {
@@ -61,7 +85,7 @@ fn chosen<'a>(all: &'a [Entry], names: &[String]) -> Result<Vec<&'a Entry>> {
         let names: Vec<_> = all.iter().map(|entry| entry.name).chain([ALL]).collect();
         bail!("there is no experiment `{unknown}`; there are: {}", names.join(", "));
     }
-    let wanted = |entry: &&Entry| names.iter().any(|name| name == ALL || name == entry.name);
+    let wanted = |entry: &&Entry| names.iter().any(|name| name == entry.name || (name == ALL && !entry.trains));
     Ok(all.iter().filter(wanted).collect())
 }
 
@@ -136,7 +160,7 @@ mod tests {
     use striatum_dopamine::{Check, Expected};
 
     fn experiment(name: &'static str) -> Entry {
-        Entry { name, about: "It is a test.", run: Box::new(|_| Ok(outcome(Vec::new()))) }
+        Entry { name, about: "It is a test.", trains: name == "long", run: Box::new(|_| Ok(outcome(Vec::new()))) }
     }
 
     fn outcome(checks: Vec<Check>) -> Outcome {
@@ -150,11 +174,12 @@ mod tests {
 
     #[test]
     fn experiments_are_chosen_by_name() {
-        let all = ["one", "two", "three"].map(experiment);
+        let all = ["one", "two", "three", "long"].map(experiment);
         assert_eq!(names(&all, &["three", "one", "three"]), ["one", "three"]);
         assert_eq!(names(&all, &["two", "all"]), ["one", "two", "three"]);
+        assert_eq!(names(&all, &["all", "long"]), ["one", "two", "three", "long"]);
         let error = chosen(&all, &["tow".to_owned()]).err().map(|error| error.to_string());
-        assert_eq!(error.as_deref(), Some("there is no experiment `tow`; there are: one, two, three, all"));
+        assert_eq!(error.as_deref(), Some("there is no experiment `tow`; there are: one, two, three, long, all"));
     }
 
     #[test]
