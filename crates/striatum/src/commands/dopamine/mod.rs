@@ -44,7 +44,7 @@ type Trained = fn(&Options) -> Result<Outcome, TrainError>;
 const TRAINED: &[(&str, &str, Trained)] = &[
     (
         "centering",
-        "Trains agents: with centred rewards, what is added to every reward does not change what is learned.",
+        "Trains agents: what an offset of every reward does to learning, with centred rewards and without.",
         centering,
     ),
     (
@@ -54,7 +54,7 @@ const TRAINED: &[(&str, &str, Trained)] = &[
     ),
     (
         "frontier",
-        "Trains agents: dopamine tone moves each along a frontier of risk and return on CliffGamble-v0.",
+        "Trains agents: risk and return of one policy at five dopamine tones, on CliffGamble-v0, with four controls.",
         frontier,
     ),
 ];
