@@ -18,4 +18,5 @@ mod tile;
 pub use activation::mlp_activate;
 pub use cpu::{MlpCpu, TilePass};
 pub use simd::SimdLevel;
+pub(crate) use simd::{Job, Simd};
 pub use spec::{Activation, MlpSpec, ParamSpec};
