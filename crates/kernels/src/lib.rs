@@ -8,6 +8,7 @@ mod column_moments;
 mod cpu;
 mod discounted_returns;
 mod distribution;
+mod elementary;
 mod episode_window;
 mod error;
 mod gae;

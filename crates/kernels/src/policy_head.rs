@@ -1,6 +1,7 @@
 //! From output rows to actions, on the host.
 
 use crate::distribution::{Categorical, Columns, Density, Gaussian};
+use crate::lanes::LANES;
 use crate::{HeadLayout, Policy};
 use striatum_rng::{Purpose, Stream};
 
@@ -78,10 +79,8 @@ impl PolicyHead {
         let (columns, width) = (self.columns, self.action_width);
         let rows = Rows { columns, width, outputs, tone, inverse_temperature, noise };
         match &mut self.kind {
-            Kind::Categorical(density) => {
-                rows.act(density, &mut self.net, |_, _, _, _| panic!("a matrix needs features"), actions, log_probs);
-            }
-            Kind::Gaussian(density) => rows.act(density, &mut self.net, Gaussian::explore, actions, log_probs),
+            Kind::Categorical(density) => rows.choose(density, &mut self.net, actions, log_probs),
+            Kind::Gaussian(density) => rows.act(density, &mut self.net, actions, log_probs),
         }
     }
 }
@@ -96,33 +95,60 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn act<D: Density>(
-        &self,
-        density: &mut D,
-        net: &mut [f32],
-        explore: impl Fn(&D, &[f32], &[f32], &mut [f32]),
-        actions: &mut [f32],
-        log_probs: &mut [f32],
-    ) {
+    fn act(&self, density: &mut Gaussian, net: &mut [f32], actions: &mut [f32], log_probs: &mut [f32]) {
         for (row, log_prob) in log_probs.iter_mut().enumerate() {
-            let output = &self.outputs[row * self.columns.width..][..self.columns.width];
-            let features = self.columns.features(output);
-            self.columns.net(output, self.columns.gains(self.tone[row], self.inverse_temperature[row]), net);
+            let features = self.columns.features(self.output(row));
+            self.net(row, net);
             density.prepare(net, features);
             let action = &mut actions[row * self.width..][..self.width];
             match self.noise {
-                Noise::Mode => density.mode(action),
-                Noise::Counted { seed, step, first_lane } => {
-                    let lane = first_lane.wrapping_add(row as u32);
-                    density.sample(&mut Stream::new(seed, Purpose::Action, lane, step), action);
-                }
                 Noise::Matrix { exploration } => {
                     assert!(!features.is_empty(), "an exploration matrix needs features");
                     let len = features.len() * self.width;
-                    explore(density, features, &exploration[row * len..][..len], action);
+                    density.explore(features, &exploration[row * len..][..len], action);
                 }
+                _ => self.draw(density, row, action),
             }
             *log_prob = density.log_prob(action);
+        }
+    }
+
+    /// As [`act`](Self::act), many rows at once.
+    fn choose(&self, density: &mut Categorical, net: &mut [f32], actions: &mut [f32], log_probs: &mut [f32]) {
+        for (block, log_probs) in log_probs.chunks_mut(LANES).enumerate() {
+            let first = block * LANES;
+            for lane in 0..log_probs.len() {
+                self.net(first + lane, net);
+                density.set(lane, net);
+            }
+            density.prepare_rows(log_probs.len());
+            for (lane, log_prob) in log_probs.iter_mut().enumerate() {
+                let action = &mut actions[(first + lane) * self.width..][..self.width];
+                density.turn_to(lane);
+                self.draw(density, first + lane, action);
+                *log_prob = density.log_prob(action);
+            }
+        }
+    }
+
+    fn output(&self, row: usize) -> &[f32] {
+        &self.outputs[row * self.columns.width..][..self.columns.width]
+    }
+
+    fn net(&self, row: usize, net: &mut [f32]) {
+        let gains = self.columns.gains(self.tone[row], self.inverse_temperature[row]);
+        self.columns.net(self.output(row), gains, net);
+    }
+
+    /// An action without features.
+    fn draw<D: Density>(&self, density: &D, row: usize, action: &mut [f32]) {
+        match self.noise {
+            Noise::Mode => density.mode(action),
+            Noise::Counted { seed, step, first_lane } => {
+                let lane = first_lane.wrapping_add(row as u32);
+                density.sample(&mut Stream::new(seed, Purpose::Action, lane, step), action);
+            }
+            Noise::Matrix { .. } => panic!("an exploration matrix needs features"),
         }
     }
 }
@@ -153,7 +179,7 @@ pub fn probabilities(nvec: &[usize], net: &mut [f32]) {
     let mut density = Categorical::new(nvec);
     for row in net.chunks_exact_mut(nvec.iter().sum::<usize>().max(1)) {
         density.prepare(row, &[]);
-        row.copy_from_slice(density.probs());
+        row.iter_mut().zip(density.probs()).for_each(|(to, p)| *to = p);
     }
 }
 

@@ -1,11 +1,14 @@
 //! The mirror of `shaders/actor_critic_loss.wgsl`, `loss_metrics.wgsl` and `log_std_gradient.wgsl`.
 
+mod block;
 mod distribution;
 mod terms;
 mod values;
+mod weigh;
 
 use crate::distribution::{Categorical, Columns, Density, Gaussian, Pull};
 use crate::{CriticKind, HeadLayout, LOSS_METRICS, LossArgs, LossParams, MAX_QUANTILES, Minibatch, Policy, SimdLevel};
+use block::Block;
 use bytemuck::Zeroable;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -85,7 +88,7 @@ pub(crate) struct TiledLoss {
 }
 
 enum Tile {
-    Categorical(Loss<Categorical>),
+    Categorical(Loss<Categorical>, Box<Block>),
     Gaussian(Loss<Gaussian>),
 }
 
@@ -102,7 +105,7 @@ impl TiledLoss {
         self.count = tiles;
         for tile in &mut self.tiles[..tiles] {
             match tile.get_mut().unwrap_or_else(PoisonError::into_inner) {
-                Tile::Categorical(loss) => loss.begin(params, moments, log_std),
+                Tile::Categorical(loss, _) => loss.begin(params, moments, log_std),
                 Tile::Gaussian(loss) => loss.begin(params, moments, log_std),
             }
         }
@@ -118,7 +121,8 @@ impl TiledLoss {
         outputs: TileOutputs<'_>,
     ) {
         match &mut *self.tiles[tile].lock().unwrap_or_else(PoisonError::into_inner) {
-            Tile::Categorical(loss) => loss.rows(batch, agent, rows, outputs),
+            Tile::Categorical(loss, block) if block.takes(loss) => loss.blocks(block, batch, agent, rows, outputs),
+            Tile::Categorical(loss, _) => loss.rows(batch, agent, rows, outputs),
             Tile::Gaussian(loss) => loss.rows(batch, agent, rows, outputs),
         }
     }
@@ -129,7 +133,7 @@ impl TiledLoss {
         self.log_std_sums.fill(0.0);
         for tile in &mut self.tiles[..self.count] {
             match tile.get_mut().unwrap_or_else(PoisonError::into_inner) {
-                Tile::Categorical(loss) => loss.add_to(&mut sums, &mut self.log_std_sums),
+                Tile::Categorical(loss, _) => loss.add_to(&mut sums, &mut self.log_std_sums),
                 Tile::Gaussian(loss) => loss.add_to(&mut sums, &mut self.log_std_sums),
             }
         }
@@ -139,7 +143,7 @@ impl TiledLoss {
             return;
         }
         match self.tiles[0].get_mut().unwrap_or_else(PoisonError::into_inner) {
-            Tile::Categorical(loss) => loss.finish(&sums, &self.log_std_sums, d_log_std, metrics),
+            Tile::Categorical(loss, _) => loss.finish(&sums, &self.log_std_sums, d_log_std, metrics),
             Tile::Gaussian(loss) => loss.finish(&sums, &self.log_std_sums, d_log_std, metrics),
         }
     }
@@ -148,7 +152,9 @@ impl TiledLoss {
 impl Tile {
     fn new(layout: &HeadLayout) -> Self {
         match &layout.policy {
-            Policy::Categorical { nvec } => Self::Categorical(Loss::new(layout, Categorical::new(nvec))),
+            Policy::Categorical { nvec } => {
+                Self::Categorical(Loss::new(layout, Categorical::new(nvec)), Box::new(Block::new(layout)))
+            }
             &Policy::Gaussian { dims, squash } => Self::Gaussian(Loss::new(layout, Gaussian::new(dims, 0, squash))),
             &Policy::StateDependent { dims, features, squash } => {
                 Self::Gaussian(Loss::new(layout, Gaussian::new(dims, features, squash)))

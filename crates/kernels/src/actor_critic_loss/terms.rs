@@ -3,7 +3,7 @@
 use crate::{LossParams, Objective};
 
 /// A log ratio is clamped to this before its exponential; outside it has no gradient.
-const LOG_RATIO_LIMIT: f32 = 20.0;
+pub(super) const LOG_RATIO_LIMIT: f32 = 20.0;
 
 /// The policy's part of one row.
 pub(super) struct PolicyTerm {

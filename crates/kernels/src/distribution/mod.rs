@@ -5,7 +5,7 @@
 mod categorical;
 mod gaussian;
 
-pub(crate) use categorical::Categorical;
+pub(crate) use categorical::{Categorical, option};
 pub(crate) use gaussian::Gaussian;
 
 use crate::{HeadLayout, PATHWAY_SCALE};

@@ -17,9 +17,8 @@ const BOUND: f32 = 9.02;
 unsafe fn tanh<S: Simd>(x: S::V) -> S::V {
     // SAFETY: by the caller's contract.
     unsafe {
-        // The variable is the second operand, so that NaN stays.
-        let x = S::max(S::splat(-BOUND), S::min(S::splat(BOUND), x));
-        let u = S::mul(x, x);
+        // The variable is the second operand, so that NaN stays. Beyond the bound the quotient is 1 / BOUND, and y outside -1..1.
+        let u = S::min(S::splat(BOUND * BOUND), S::mul(x, x));
         let mut p = S::splat(P[4]);
         let mut q = S::splat(Q[4]);
         for i in (0..4).rev() {

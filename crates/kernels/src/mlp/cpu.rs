@@ -14,8 +14,8 @@ const SEGMENTS: usize = 16;
 const SEGMENT_ROWS: usize = 128;
 /// Rows times parameters from which waking other threads pays.
 const PARALLEL: usize = 400_000;
-/// Numbers of a gradient that are added up at once.
-const CHUNK: usize = 2048;
+/// Parameters from which it pays to share out what comes between two passes, while the other threads are awake.
+const PARALLEL_PARAMS: usize = 4096;
 
 /// Where a training pass takes its rows from, and what it does with the outputs. Called on any thread, in any order, once a tile.
 pub trait TilePass: Sync {
@@ -97,10 +97,13 @@ impl MlpCpu {
         let plan = &self.plan;
         let agents = self.packed.as_slice().len() / plan.packed_len;
         assert_eq!(params.len(), agents * plan.params, "length of the parameters");
+        let (networks, matrices) = (plan.networks.len(), pack::matrices(plan));
         let packed = self.packed.as_mut_slice().chunks_exact_mut(plan.packed_len);
         for (packed, params) in packed.zip(params.chunks_exact(plan.params)) {
-            pack::pack_forward(plan, params, packed);
-            pack::pack_backward(plan, params, packed);
+            let packed = Parts::new(packed);
+            self.cpu.pool().split(networks * matrices, plan.params >= PARALLEL_PARAMS, &|_, item| {
+                pack::pack_matrix(plan, &plan.networks[item / matrices], item % matrices, params, &packed);
+            });
         }
     }
 
@@ -179,29 +182,36 @@ impl MlpCpu {
                 tile::backward(plan, packed, observations, values.as_slice(), gradient, back);
             }
         });
-        self.add_segments(segments.count);
-        pack::unpack_gradient(&self.plan, self.gradients.as_slice(), gradients);
+        self.add_segments(segments.count, gradients);
     }
 
-    /// Adds all segments' gradients to the first one's, in their order.
-    fn add_segments(&mut self, count: usize) {
+    /// Adds up all segments' gradients, in their order.
+    fn add_segments(&mut self, count: usize, gradients: &mut [f32]) {
         let plan = &self.plan;
         if count == 0 {
             self.gradients.as_mut_slice()[..plan.gradient_len].fill(0.0);
         }
-        let sums = Parts::new(self.gradients.as_mut_slice());
-        let parallel = count * plan.gradient_len >= PARALLEL;
-        self.cpu.pool().split(plan.gradient_len.div_ceil(CHUNK), parallel, &|_, item| {
-            let chunk = item * CHUNK..plan.gradient_len.min((item + 1) * CHUNK);
-            // SAFETY: every item has a chunk of its own; a gradient's length is a multiple of a cache line.
-            unsafe {
-                let to = sums.part(chunk.clone()).as_mut_ptr();
-                for segment in 1..count {
-                    let start = segment * plan.gradient_len;
-                    let from = sums.part(start + chunk.start..start + chunk.end).as_ptr();
-                    plan.level.run(AddInto { len: chunk.len(), from, to });
+        let (sums, gradients) = (Parts::new(self.gradients.as_mut_slice()), Parts::new(gradients));
+        self.cpu.pool().split(plan.pieces.len(), plan.params >= PARALLEL_PARAMS, &|_, item| {
+            let piece = &plan.pieces[item];
+            let (len, to) = (piece.rows * piece.cols, piece.to..piece.to + piece.rows * piece.width);
+            // SAFETY: every item has a piece of its own.
+            let part = |segment: usize| unsafe {
+                let start = segment * plan.gradient_len + piece.from;
+                sums.part(start..start + len)
+            };
+            let sum = part(0);
+            for segment in 1..count {
+                let from = part(segment);
+                if len.is_multiple_of(plan.level.lanes()) {
+                    // SAFETY: both have `len` numbers, and `level` was checked when the plan was made.
+                    unsafe { plan.level.run(AddInto { len, from: from.as_ptr(), to: sum.as_mut_ptr() }) };
+                } else {
+                    sum.iter_mut().zip(from).for_each(|(sum, g)| *sum += *g);
                 }
             }
+            // SAFETY: pieces lie apart in the arena as well.
+            pack::unpack_piece(piece, sum, unsafe { gradients.part(to) });
         });
     }
 

@@ -1,6 +1,7 @@
 //! Weights in the order in which a product reads them, and gradients back into the arena's order.
 
-use super::plan::{Layer, Plan};
+use super::plan::{Layer, Network, Piece, Plan};
+use crate::pool::Parts;
 
 /// Offset of `[row, col]` in a `[rows, cols]` matrix packed in panels of two vectors (the last may be one).
 fn packed_at(rows: usize, cols: usize, lanes: usize, row: usize, col: usize) -> usize {
@@ -40,63 +41,79 @@ fn pack_transpose(
     }
 }
 
-/// Packs what the forward pass reads.
-pub(super) fn pack_forward(plan: &Plan, params: &[f32], packed: &mut [f32]) {
-    let lanes = plan.level.lanes();
-    for network in &plan.networks {
-        for l in &network.layers {
-            pack(&mut packed[l.packed..], &params[l.weight..], (l.inputs, l.width), l.cols, lanes, 0);
-            packed[l.packed_bias..][..l.width].copy_from_slice(&params[l.bias..][..l.width]);
-        }
-        let (features, cols) = (network.features, network.columns_padded);
-        for h in &network.heads {
-            let (to, from) = (&mut packed[network.packed..], &params[h.weight..][..features * h.width]);
-            if network.narrow {
-                for (i, line) in from.chunks_exact(h.width).enumerate() {
-                    let to = to[h.column * network.features_cols + i..].iter_mut().step_by(network.features_cols);
-                    to.zip(line).for_each(|(to, &w)| *to = w);
-                }
-            } else {
-                pack(to, from, (features, h.width), cols, lanes, h.column);
-            }
-            packed[network.packed_bias + h.column..][..h.width].copy_from_slice(&params[h.bias..][..h.width]);
-        }
+/// Matrices of a network that [`pack_matrix`] packs: of every layer and of the heads, forward and transposed.
+pub(super) fn matrices(plan: &Plan) -> usize {
+    plan.networks.iter().map(|network| 2 * (network.layers.len() + 1)).max().unwrap_or(0)
+}
+
+/// Packs a matrix of a network with its bias. Every matrix has a place of its own.
+pub(super) fn pack_matrix(plan: &Plan, network: &Network, matrix: usize, params: &[f32], packed: &Parts<'_>) {
+    let layers = network.layers.len();
+    match (matrix / (layers + 1), matrix % (layers + 1)) {
+        (0, i) if i < layers => pack_layer(plan, &network.layers[i], params, packed),
+        (0, _) => pack_heads(plan, network, params, packed),
+        (_, 0) if layers > 0 => {}
+        (_, i) if i < layers => pack_layer_back(plan, &network.layers[i - 1], &network.layers[i], params, packed),
+        _ => pack_heads_back(plan, network, params, packed),
     }
 }
 
-/// Packs what the backward pass reads besides.
-pub(super) fn pack_backward(plan: &Plan, params: &[f32], packed: &mut [f32]) {
-    let lanes = plan.level.lanes();
-    for network in &plan.networks {
-        for (below, l) in network.layers.iter().zip(network.layers.iter().skip(1)) {
-            let from = &params[l.weight..][..l.inputs * l.width];
-            pack_transpose(&mut packed[l.packed_transpose..], from, l.width, (l.width, below.cols), lanes, 0);
+/// A part that is this matrix's alone.
+#[expect(clippy::mut_from_ref, reason = "places are disjoint by plan")]
+fn place<'a>(packed: &'a Parts<'_>, at: usize, len: usize) -> &'a mut [f32] {
+    // SAFETY: `Plan` gave every matrix and bias a place of its own, and each is packed by one call.
+    unsafe { packed.part(at..at + len) }
+}
+
+fn pack_layer(plan: &Plan, l: &Layer, params: &[f32], packed: &Parts<'_>) {
+    let to = place(packed, l.packed, l.inputs * l.cols);
+    pack(to, &params[l.weight..], (l.inputs, l.width), l.cols, plan.level.lanes(), 0);
+    place(packed, l.packed_bias, l.width).copy_from_slice(&params[l.bias..][..l.width]);
+}
+
+fn pack_layer_back(plan: &Plan, below: &Layer, l: &Layer, params: &[f32], packed: &Parts<'_>) {
+    let to = place(packed, l.packed_transpose, l.width * below.cols);
+    let from = &params[l.weight..][..l.inputs * l.width];
+    pack_transpose(to, from, l.width, (l.width, below.cols), plan.level.lanes(), 0);
+}
+
+fn pack_heads(plan: &Plan, network: &Network, params: &[f32], packed: &Parts<'_>) {
+    let (features, cols, stride) = (network.features, network.columns_padded, network.features_cols);
+    let len = if network.narrow { network.columns * stride } else { features * cols };
+    let to = place(packed, network.packed, len);
+    for h in &network.heads {
+        let from = &params[h.weight..][..features * h.width];
+        if network.narrow {
+            for (i, line) in from.chunks_exact(h.width).enumerate() {
+                let to = to[h.column * stride + i..].iter_mut().step_by(stride);
+                to.zip(line).for_each(|(to, &w)| *to = w);
+            }
+        } else {
+            pack(to, from, (features, h.width), cols, plan.level.lanes(), h.column);
         }
-        for h in &network.heads {
-            let from = &params[h.weight..][..network.features * h.width];
-            let shape = (network.columns, network.features_cols);
-            pack_transpose(&mut packed[network.packed_transpose..], from, h.width, shape, lanes, h.column);
-        }
+        place(packed, network.packed_bias + h.column, h.width).copy_from_slice(&params[h.bias..][..h.width]);
     }
 }
 
-/// Puts a summed gradient into the arena's order; the place of the policy's own parameters is left alone.
-pub(super) fn unpack_gradient(plan: &Plan, from: &[f32], gradients: &mut [f32]) {
-    for network in &plan.networks {
-        for Layer { inputs, width, cols, weight, bias, weight_gradient, bias_gradient, .. } in &network.layers {
-            for row in 0..*inputs {
-                gradients[weight + row * width..][..*width]
-                    .copy_from_slice(&from[weight_gradient + row * cols..][..*width]);
-            }
-            gradients[*bias..][..*width].copy_from_slice(&from[*bias_gradient..][..*width]);
+fn pack_heads_back(plan: &Plan, network: &Network, params: &[f32], packed: &Parts<'_>) {
+    let shape = (network.columns, network.features_cols);
+    let to = place(packed, network.packed_transpose, shape.0 * shape.1);
+    for h in &network.heads {
+        let from = &params[h.weight..][..network.features * h.width];
+        pack_transpose(to, from, h.width, shape, plan.level.lanes(), h.column);
+    }
+}
+
+/// Puts a piece of a summed gradient where the arena has it; `to` is the piece's.
+pub(super) fn unpack_piece(piece: &Piece, from: &[f32], to: &mut [f32]) {
+    if piece.transposed {
+        for (i, line) in from.chunks_exact(piece.cols).enumerate() {
+            let to = to[i..].iter_mut().step_by(piece.rows);
+            to.zip(&line[..piece.width]).for_each(|(to, &g)| *to = g);
         }
-        for h in &network.heads {
-            for column in 0..h.width {
-                let line = &from[network.weight_gradient + (h.column + column) * network.features_cols..];
-                let to = gradients[h.weight + column..].iter_mut().step_by(h.width);
-                to.zip(&line[..network.features]).for_each(|(to, &g)| *to = g);
-            }
-            gradients[h.bias..][..h.width].copy_from_slice(&from[network.bias_gradient + h.column..][..h.width]);
-        }
+        return;
+    }
+    for (to, line) in to.chunks_exact_mut(piece.width).zip(from.chunks_exact(piece.cols)) {
+        to.copy_from_slice(&line[..piece.width]);
     }
 }

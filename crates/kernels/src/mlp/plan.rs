@@ -64,6 +64,21 @@ pub(super) struct Network {
     pub(super) bias_gradient: usize,
 }
 
+/// A part of the gradient that is summed up at once.
+pub(super) struct Piece {
+    /// In a segment's gradient, `[rows, cols]`.
+    pub(super) from: usize,
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    /// In the arena: `[rows, width]`, or `[width, rows]` if transposed.
+    pub(super) to: usize,
+    pub(super) width: usize,
+    pub(super) transposed: bool,
+}
+
+/// Numbers of a [`Piece`], about.
+const PIECE: usize = 2048;
+
 /// The whole.
 pub(super) struct Plan {
     pub(super) level: SimdLevel,
@@ -72,6 +87,7 @@ pub(super) struct Plan {
     pub(super) tile: usize,
     pub(super) inputs: usize,
     pub(super) networks: Vec<Network>,
+    pub(super) pieces: Vec<Piece>,
     /// Width of an output row, and its features block: column and width.
     pub(super) width: usize,
     pub(super) features_column: usize,
@@ -212,7 +228,41 @@ impl Plan {
             gradient_len: b.gradient.0,
             widest: networks.iter().flat_map(|n| &n.layers).map(|l| l.ld).max().unwrap_or(0),
             widest_head: networks.iter().map(|n| n.columns_padded).max().unwrap_or(0),
+            pieces: networks.iter().flat_map(pieces).collect(),
             networks,
         }
     }
+}
+
+/// All of a network's gradient but what is padding.
+fn pieces(network: &Network) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for l in &network.layers {
+        let step = (PIECE / l.cols).max(1);
+        for row in (0..l.inputs).step_by(step) {
+            pieces.push(Piece {
+                from: l.weight_gradient + row * l.cols,
+                rows: step.min(l.inputs - row),
+                cols: l.cols,
+                to: l.weight + row * l.width,
+                width: l.width,
+                transposed: false,
+            });
+        }
+        let (from, to, width) = (l.bias_gradient, l.bias, l.width);
+        pieces.push(Piece { from, rows: 1, cols: l.cols, to, width, transposed: false });
+    }
+    for h in &network.heads {
+        pieces.push(Piece {
+            from: network.weight_gradient + h.column * network.features_cols,
+            rows: h.width,
+            cols: network.features_cols,
+            to: h.weight,
+            width: network.features,
+            transposed: true,
+        });
+        let (from, to, width) = (network.bias_gradient + h.column, h.bias, h.width);
+        pieces.push(Piece { from, rows: 1, cols: width, to, width, transposed: false });
+    }
+    pieces
 }

@@ -94,6 +94,7 @@ pub(crate) trait Simd: Copy {
     unsafe fn store(to: *mut f32, v: Self::V);
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`
@@ -106,6 +107,12 @@ pub(crate) trait Simd: Copy {
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// `x` where `gate > 0`, else 0.
     unsafe fn gate(gate: Self::V, x: Self::V) -> Self::V;
+    /// `x` where `a < b`, else `y`.
+    unsafe fn below(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
+    /// The low 9 bits as sign and exponent: of `1.5 * 2^23 + 127 + n`, the number `2^n`.
+    unsafe fn shifted(v: Self::V) -> Self::V;
+    /// `[m, e]` of a positive normal number `m * 2^e`, m in `1..2`.
+    unsafe fn split(v: Self::V) -> [Self::V; 2];
     /// The sum of the lanes, always in the same order.
     unsafe fn sum(v: Self::V) -> f32;
 }
@@ -148,6 +155,10 @@ impl Simd for Portable {
         lanewise!(a, b => a + b)
     }
     #[inline(always)]
+    unsafe fn sub(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        lanewise!(a, b => a - b)
+    }
+    #[inline(always)]
     unsafe fn mul(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
         lanewise!(a, b => a * b)
     }
@@ -174,6 +185,21 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn gate(gate: [f32; 4], x: [f32; 4]) -> [f32; 4] {
         lanewise!(gate, x => if gate > 0.0 { x } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn below(a: [f32; 4], b: [f32; 4], x: [f32; 4], y: [f32; 4]) -> [f32; 4] {
+        lanewise!(a, b, x, y => if a < b { x } else { y })
+    }
+    #[inline(always)]
+    unsafe fn shifted(v: [f32; 4]) -> [f32; 4] {
+        lanewise!(v => f32::from_bits(v.to_bits() << 23))
+    }
+    #[inline(always)]
+    unsafe fn split(v: [f32; 4]) -> [[f32; 4]; 2] {
+        [
+            lanewise!(v => f32::from_bits(v.to_bits() & 0x007f_ffff | 0x3f80_0000)),
+            lanewise!(v => ((v.to_bits() >> 23) as i32 - 127) as f32),
+        ]
     }
     #[inline(always)]
     unsafe fn sum(v: [f32; 4]) -> f32 {
@@ -212,6 +238,7 @@ mod x86 {
         fn store(to: *mut f32, v: __m256) = _mm256_storeu_ps(to, v);
         fn splat(x: f32) -> __m256 = _mm256_set1_ps(x);
         fn add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
+        fn sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
         fn mul(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
         fn div(a: __m256, b: __m256) -> __m256 = _mm256_div_ps(a, b);
         fn fma(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
@@ -220,6 +247,17 @@ mod x86 {
         fn max(a: __m256, b: __m256) -> __m256 = _mm256_max_ps(a, b);
         fn gate(gate: __m256, x: __m256) -> __m256 =
             _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(gate, _mm256_setzero_ps()), x);
+        fn below(a: __m256, b: __m256, x: __m256, y: __m256) -> __m256 =
+            _mm256_blendv_ps(y, x, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b));
+        fn shifted(v: __m256) -> __m256 = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(v)));
+        fn split(v: __m256) -> [__m256; 2] = {
+            let exponent = _mm256_srli_epi32::<23>(_mm256_castps_si256(v));
+            let mantissa = _mm256_or_ps(
+                _mm256_and_ps(v, _mm256_castsi256_ps(_mm256_set1_epi32(0x007f_ffff))),
+                _mm256_set1_ps(1.0),
+            );
+            [mantissa, _mm256_cvtepi32_ps(_mm256_sub_epi32(exponent, _mm256_set1_epi32(127)))]
+        };
         fn sum(v: __m256) -> f32 = {
             let quarter = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
             let pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
@@ -232,6 +270,7 @@ mod x86 {
         fn store(to: *mut f32, v: __m512) = _mm512_storeu_ps(to, v);
         fn splat(x: f32) -> __m512 = _mm512_set1_ps(x);
         fn add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        fn sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
         fn mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
         fn div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
         fn fma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
@@ -240,6 +279,17 @@ mod x86 {
         fn max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
         fn gate(gate: __m512, x: __m512) -> __m512 =
             _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(gate, _mm512_setzero_ps()), x);
+        fn below(a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 =
+            _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), y, x);
+        fn shifted(v: __m512) -> __m512 = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(v)));
+        fn split(v: __m512) -> [__m512; 2] = {
+            let exponent = _mm512_srli_epi32::<23>(_mm512_castps_si512(v));
+            let mantissa = _mm512_castsi512_ps(_mm512_or_si512(
+                _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(0x007f_ffff)),
+                _mm512_castps_si512(_mm512_set1_ps(1.0)),
+            ));
+            [mantissa, _mm512_cvtepi32_ps(_mm512_sub_epi32(exponent, _mm512_set1_epi32(127)))]
+        };
         fn sum(v: __m512) -> f32 = _mm512_reduce_add_ps(v);
     });
 
@@ -268,6 +318,7 @@ mod neon {
         fn store(to: *mut f32, v: float32x4_t) = vst1q_f32(to, v);
         fn splat(x: f32) -> float32x4_t = vdupq_n_f32(x);
         fn add(a: float32x4_t, b: float32x4_t) -> float32x4_t = vaddq_f32(a, b);
+        fn sub(a: float32x4_t, b: float32x4_t) -> float32x4_t = vsubq_f32(a, b);
         fn mul(a: float32x4_t, b: float32x4_t) -> float32x4_t = vmulq_f32(a, b);
         fn div(a: float32x4_t, b: float32x4_t) -> float32x4_t = vdivq_f32(a, b);
         fn fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t = vfmaq_f32(c, a, b);
@@ -276,6 +327,16 @@ mod neon {
         fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t = vbslq_f32(vcgtq_f32(a, b), a, b);
         fn gate(gate: float32x4_t, x: float32x4_t) -> float32x4_t =
             vbslq_f32(vcgtq_f32(gate, vdupq_n_f32(0.0)), x, vdupq_n_f32(0.0));
+        fn below(a: float32x4_t, b: float32x4_t, x: float32x4_t, y: float32x4_t) -> float32x4_t =
+            vbslq_f32(vcltq_f32(a, b), x, y);
+        fn shifted(v: float32x4_t) -> float32x4_t =
+            vreinterpretq_f32_u32(vshlq_n_u32::<23>(vreinterpretq_u32_f32(v)));
+        fn split(v: float32x4_t) -> [float32x4_t; 2] = {
+            let bits = vreinterpretq_u32_f32(v);
+            let mantissa = vorrq_u32(vandq_u32(bits, vdupq_n_u32(0x007f_ffff)), vdupq_n_u32(0x3f80_0000));
+            let exponent = vsubq_s32(vreinterpretq_s32_u32(vshrq_n_u32::<23>(bits)), vdupq_n_s32(127));
+            [vreinterpretq_f32_u32(mantissa), vcvtq_f32_s32(exponent)]
+        };
         fn sum(v: float32x4_t) -> f32 = vaddvq_f32(v);
     });
 }

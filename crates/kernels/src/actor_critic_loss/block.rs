@@ -1,0 +1,157 @@
+//! The loss of independent choices with value heads of their own, for many rows at once: what `Loss::row` computes, in vectors.
+
+use super::weigh::Weigh;
+use super::{Loss, TileOutputs};
+use crate::distribution::{Categorical, option};
+use crate::lanes::LANES;
+use crate::{CriticKind, HeadLayout, LOSS_METRICS, Minibatch, SimdLevel};
+use std::ops::Range;
+
+/// Lines of one number a row.
+pub(super) const LOG_PROB: usize = 0;
+pub(super) const ADVANTAGE: usize = 1;
+pub(super) const OPPONENTS: [usize; 2] = [2, 3];
+pub(super) const TONE: usize = 4;
+pub(super) const INVERSE_TEMPERATURE: usize = 5;
+/// 1 where the lane has a row.
+pub(super) const LIVE: usize = 6;
+const NUMBERS: usize = 7;
+
+/// Up to [`LANES`] rows: lines of a number of each.
+pub(super) struct Block {
+    level: SimdLevel,
+    /// The rows' places in their tile.
+    places: [usize; LANES],
+    count: usize,
+    pub numbers: [f32; NUMBERS * LANES],
+    /// `[W]` lines each.
+    pub outputs: Vec<f32>,
+    pub d_outputs: Vec<f32>,
+    pub d_trunk: Vec<f32>,
+    /// The option taken, a line a choice.
+    pub options: Vec<f32>,
+    /// `[K]` lines each.
+    pub returns: Vec<f32>,
+    pub values: Vec<f32>,
+    /// A tile's sums, a line a metric.
+    pub sums: [f32; LOSS_METRICS * LANES],
+}
+
+impl Block {
+    pub(super) fn new(layout: &HeadLayout) -> Self {
+        let lines = |count: usize| vec![0.0; count * LANES];
+        Self {
+            level: SimdLevel::detect(),
+            places: [0; LANES],
+            count: 0,
+            numbers: [0.0; NUMBERS * LANES],
+            outputs: lines(layout.width()),
+            d_outputs: lines(layout.width()),
+            d_trunk: lines(layout.width()),
+            options: lines(layout.policy.action_width()),
+            returns: lines(layout.value_heads),
+            values: lines(layout.value_heads),
+            sums: [0.0; LOSS_METRICS * LANES],
+        }
+    }
+
+    /// Whether a loss may be computed with [`Loss::blocks`].
+    pub(super) fn takes(&self, loss: &Loss<Categorical>) -> bool {
+        loss.params.critic == CriticKind::Scalar as u32
+    }
+
+    fn set(&mut self, number: usize, value: f32) {
+        self.numbers[number * LANES + self.count] = value;
+    }
+}
+
+/// Puts a number down in lane `lane` of every line.
+fn scatter(lines: &mut [f32], lane: usize, numbers: impl Iterator<Item = f32>) {
+    lines[lane..].iter_mut().step_by(LANES).zip(numbers).for_each(|(to, x)| *to = x);
+}
+
+impl Loss<Categorical> {
+    /// As `rows`, many at once.
+    pub(super) fn blocks(
+        &mut self,
+        block: &mut Block,
+        batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
+        agent: usize,
+        rows: Range<usize>,
+        tile: TileOutputs<'_>,
+    ) {
+        let width = self.columns.width;
+        let TileOutputs { outputs, d_outputs, mut d_trunk } = tile;
+        block.sums.fill(0.0);
+        for (i, &source) in batch.chosen(agent)[rows].iter().enumerate() {
+            if batch.mask[agent * batch.source_rows + source as usize] == 0.0 {
+                d_outputs[i * width..][..width].fill(0.0);
+                d_trunk.iter_mut().for_each(|d_trunk| d_trunk[i * width..][..width].fill(0.0));
+                continue;
+            }
+            self.take_up(block, batch, agent, source as usize, &outputs[i * width..][..width]);
+            block.places[block.count] = i;
+            block.count += 1;
+            if block.count == LANES {
+                self.weigh(block, d_outputs, d_trunk.as_deref_mut());
+            }
+        }
+        if block.count > 0 {
+            self.weigh(block, d_outputs, d_trunk);
+        }
+        for (sum, line) in self.sums.iter_mut().zip(block.sums.as_chunks::<LANES>().0) {
+            *sum += line.iter().copied().map(f64::from).sum::<f64>();
+        }
+    }
+
+    /// Puts a row in the next lane.
+    fn take_up(
+        &self,
+        block: &mut Block,
+        batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
+        agent: usize,
+        source: usize,
+        output: &[f32],
+    ) {
+        let (lane, at, sources) = (block.count, agent * batch.source_rows + source, batch.source_rows);
+        let (head, advantage_head) = (agent * batch.heads, agent * batch.advantage_heads);
+        scatter(&mut block.outputs, lane, output.iter().copied());
+        let action = &batch.actions[at * self.action_width..][..self.action_width];
+        let options = self.density.choices().zip(action).map(|((_, n), &a)| option(a, n) as f32);
+        scatter(&mut block.options, lane, options);
+        scatter(&mut block.returns, lane, batch.returns[head * sources + source..].iter().step_by(sources).copied());
+        let values = batch.values[head * batch.value_rows + source..].iter().step_by(batch.value_rows);
+        scatter(&mut block.values, lane, values.copied());
+        block.set(LOG_PROB, batch.log_probs[at]);
+        block.set(TONE, batch.tone[at]);
+        block.set(INVERSE_TEMPERATURE, batch.inverse_temperature[at]);
+        block.set(ADVANTAGE, batch.advantages[advantage_head * sources + source]);
+        if self.params.opponent != 0 {
+            for (half, number) in (1..).zip(OPPONENTS) {
+                block.set(number, batch.advantages[(advantage_head + half) * sources + source]);
+            }
+        }
+    }
+
+    /// Computes the block's rows, writes their gradients and empties it.
+    fn weigh(&mut self, block: &mut Block, d_outputs: &mut [f32], d_trunk: Option<&mut [f32]>) {
+        let (width, count) = (self.columns.width, block.count);
+        for (lane, live) in block.numbers[LIVE * LANES..].iter_mut().enumerate() {
+            *live = f32::from(lane < count);
+        }
+        // SAFETY: the machine's own level.
+        unsafe { block.level.run(Weigh { loss: self, block }) };
+        let places = &block.places[..count];
+        let gather = |lines: &[f32], rows: &mut [f32]| {
+            for (lane, &place) in places.iter().enumerate() {
+                let numbers = lines[lane..].iter().step_by(LANES);
+                rows[place * width..][..width].iter_mut().zip(numbers).for_each(|(to, &d)| *to = d);
+            }
+        };
+        gather(&block.d_outputs, d_outputs);
+        if let Some(d_trunk) = d_trunk {
+            gather(&block.d_trunk, d_trunk);
+        }
+        block.count = 0;
+    }
+}
