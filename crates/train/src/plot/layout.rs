@@ -219,16 +219,12 @@ fn names<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, axis: &Axis, room: i32) ->
     }
 }
 
-/// A text in lines that fit into so many drawn pixels, as far as its words do; what is in brackets stays together, and a
-/// sign by itself with what follows.
+/// A text in lines that fit into so many drawn pixels, as far as its words do; what is in brackets stays together.
 fn wrapped<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, text: &str, size: f64, room: i32) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         let longer = lines.last().map(|line| format!("{line} {word}"));
-        let open = lines.last().is_some_and(|line| {
-            let sign = line.rsplit(' ').next().is_some_and(|word| ["+", "-", "="].contains(&word));
-            sign || line.matches('(').count() > line.matches(')').count()
-        });
+        let open = lines.last().is_some_and(|line| line.matches('(').count() > line.matches(')').count());
         match (lines.last_mut(), longer) {
             (Some(line), Some(longer)) if open || canvas.text_width(&longer, size) <= room => *line = longer,
             _ => lines.push(word.to_owned()),
