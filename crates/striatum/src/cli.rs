@@ -74,7 +74,7 @@ pub enum Command {
         after_help = "Examples:\n  striatum dopamine\n  striatum dopamine schultz shift\n  striatum dopamine all --out figures\n  \
             striatum dopamine probe runs/CartPole-v1/ppo-seed0\n\n\
             Each experiment prints its numbers beside the published ones and writes NAME.svg, NAME.png and CSV files. The exit code \
-            is 1 if a published value is missed. Experiments that train agents take minutes and run by name only."
+            is 1 if a published value is missed."
     )]
     Dopamine(DopamineArgs),
     /// Print shell completions

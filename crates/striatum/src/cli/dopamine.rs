@@ -11,7 +11,7 @@ pub struct DopamineArgs {
     /// What else than an experiment
     #[command(subcommand)]
     pub command: Option<DopamineCommand>,
-    /// Experiments to run, or `all` but those that train agents; without any they are listed
+    /// Experiments to run, or `all`; without any they are listed
     #[arg(value_name = "EXPERIMENT")]
     pub experiments: Vec<String>,
     /// Average this many runs where anything is random [default: as many as the published values are checked at]

@@ -16,7 +16,7 @@ use striatum_dopamine::{EXPERIMENTS, Experiment, Options, Outcome};
 use striatum_train::TrainError;
 use striatum_train::dopamine::{centering, deep_reversal, frontier};
 
-/// Stands for every experiment that trains no agents.
+/// Stands for every experiment.
 const ALL: &str = "all";
 
 pub fn run(args: &DopamineArgs) -> Result<()> {
@@ -31,8 +31,6 @@ pub fn run(args: &DopamineArgs) -> Result<()> {
 struct Entry {
     name: &'static str,
     about: &'static str,
-    /// Whether it trains agents, which takes minutes.
-    trains: bool,
     run: Box<Run>,
 }
 
@@ -63,9 +61,9 @@ const TRAINED: &[(&str, &str, Trained)] = &[
 fn entries() -> Vec<Entry> {
     let exact = EXPERIMENTS.iter().map(|&Experiment { name, about, run }| {
         let run: Box<Run> = Box::new(move |options| Ok(run(options)));
-        Entry { name, about, trains: false, run }
+        Entry { name, about, run }
     });
-    let trained = TRAINED.iter().map(|&(name, about, run)| Entry { name, about, trains: true, run: Box::new(run) });
+    let trained = TRAINED.iter().map(|&(name, about, run)| Entry { name, about, run: Box::new(run) });
     exact.chain(trained).collect()
 }
 
@@ -85,7 +83,7 @@ fn chosen<'a>(all: &'a [Entry], names: &[String]) -> Result<Vec<&'a Entry>> {
         let names: Vec<_> = all.iter().map(|entry| entry.name).chain([ALL]).collect();
         bail!("there is no experiment `{unknown}`; there are: {}", names.join(", "));
     }
-    let wanted = |entry: &&Entry| names.iter().any(|name| name == entry.name || (name == ALL && !entry.trains));
+    let wanted = |entry: &&Entry| names.iter().any(|name| name == ALL || name == entry.name);
     Ok(all.iter().filter(wanted).collect())
 }
 
@@ -160,7 +158,7 @@ mod tests {
     use striatum_dopamine::{Check, Expected};
 
     fn experiment(name: &'static str) -> Entry {
-        Entry { name, about: "It is a test.", trains: name == "long", run: Box::new(|_| Ok(outcome(Vec::new()))) }
+        Entry { name, about: "It is a test.", run: Box::new(|_| Ok(outcome(Vec::new()))) }
     }
 
     fn outcome(checks: Vec<Check>) -> Outcome {
@@ -174,12 +172,11 @@ mod tests {
 
     #[test]
     fn experiments_are_chosen_by_name() {
-        let all = ["one", "two", "three", "long"].map(experiment);
+        let all = ["one", "two", "three"].map(experiment);
         assert_eq!(names(&all, &["three", "one", "three"]), ["one", "three"]);
         assert_eq!(names(&all, &["two", "all"]), ["one", "two", "three"]);
-        assert_eq!(names(&all, &["all", "long"]), ["one", "two", "three", "long"]);
         let error = chosen(&all, &["tow".to_owned()]).err().map(|error| error.to_string());
-        assert_eq!(error.as_deref(), Some("there is no experiment `tow`; there are: one, two, three, long, all"));
+        assert_eq!(error.as_deref(), Some("there is no experiment `tow`; there are: one, two, three, all"));
     }
 
     #[test]
