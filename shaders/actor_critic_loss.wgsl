@@ -306,7 +306,7 @@ fn value_loss(row: Row) -> vec2<f32> {
     return vec2<f32>(losses.x, losses.y / auxiliary);
 }
 
-/// Writes the gradient of a distribution's heads; its loss before its weight, a mean over heads and targets.
+/// Writes the gradient of a distribution's heads; its loss before its weight, a sum over heads and a mean over targets.
 fn distribution_loss(row: Row) -> f32 {
     let p = params[row.agent];
     let heads = min(shape.value_heads, MAX_QUANTILES);
@@ -314,7 +314,7 @@ fn distribution_loss(row: Row) -> f32 {
     for (var j = 0u; j < heads; j++) {
         targets[j] = returns[(row.agent * shape.value_heads + j) * shape.source_rows + row.source];
     }
-    let share = 1.0 / f32(heads * heads);
+    let share = 1.0 / f32(heads);
     var total = 0.0;
     for (var i = 0u; i < heads; i++) {
         let at = row.at + shape.values_at + i;

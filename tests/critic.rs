@@ -1,5 +1,8 @@
 //! Value heads beyond one learn what they stand for, on tasks whose returns are known.
 
+mod common;
+
+use common::{metrics, train};
 use striatum::agent::{Learner, PpoSettings};
 use striatum::envs::{Batch, Env, EnvError, Space, Step, Stream, VecEnv};
 use striatum::kernels::{Cpu, CriticKind};
@@ -7,6 +10,7 @@ use striatum::train::TrainError;
 use striatum::train::config::Config;
 use striatum::train::engine::{AnyTrainer, open_trainer};
 use striatum::train::trainer::Trainer;
+use tempfile::tempdir;
 
 /// A reward of 1 for every step, for ever; episodes are cut after 20 steps, which the values must not see.
 #[derive(Default)]
@@ -129,7 +133,7 @@ fn coin(kind: CriticKind, total_steps: u64, gamma: f32, gae_lambda: f32) -> Conf
         num_steps: 64,
         minibatches: 1,
         learning_rate: 0.02,
-        value_coef: 10.0,
+        value_coef: 1.0,
         gamma,
         gae_lambda,
         ..Default::default()
@@ -164,6 +168,21 @@ fn quantiles_keep_their_spread_through_time() {
         let values = learned(trainer(coin(CriticKind::Quantile, 1 << 20, 0.9, lambda), Coin::<3>::default));
         for (value, side) in values.iter().zip([0.0, 0.0, 0.0, 0.0, 0.81, 0.81, 0.81, 0.81_f32]) {
             assert!((value - side).abs() < 0.08, "lambda {lambda}: {values:?}");
+        }
+    }
+}
+
+#[test]
+fn the_auxiliary_loss_is_reported_where_there_is_one() {
+    let folder = tempdir().expect("a folder");
+    let args = "CartPole-v1 --quiet --device cpu --total-steps 512 --set run.log_interval=0 --set eval.interval=0";
+    for (horizons, reported) in [(0, false), (3, true)] {
+        let run = folder.path().join(horizons.to_string());
+        train(&format!("{args} --set critic.horizons={horizons}"), &run).ok();
+        for line in metrics(&run, "iteration") {
+            let loss = line.get("losses/auxiliary_value_loss").and_then(|loss| loss.as_f64());
+            assert_eq!(loss.is_some_and(|loss| loss > 0.0), reported, "{line}");
+            assert!(line["losses/value_loss"].as_f64().is_some_and(|loss| loss > 0.0), "{line}");
         }
     }
 }

@@ -44,6 +44,12 @@ fn ppo_with_two_pathways_solves_cartpole() {
 }
 
 #[test]
+fn ppo_with_other_critics_solves_cartpole() {
+    solves_cartpole(&["critic.horizons=8"], 100_000);
+    solves_cartpole(&["critic.kind=quantile"], 150_000);
+}
+
+#[test]
 fn a2c_makes_progress() {
     let mut trainer = trainer(&config("CartPole-v1", &["algo=a2c", "device=cpu", "total_steps=500000"]));
     let before = trainer.evaluate(0).expect("an evaluation").0.mean_return;

@@ -171,7 +171,7 @@ impl Batch {
         };
         let pairs = (0..heads.len()).flat_map(|i| (0..heads.len()).map(move |j| (i, j)));
         let sum = pairs.map(|(i, j)| pair(i, j)).reduce(|a, b| a + b).unwrap();
-        sum * (VALUE_COEF / (count * count))
+        sum * (VALUE_COEF / count)
     }
 
     /// Logits at inverse temperature 1, or means.

@@ -6,6 +6,7 @@
 mod bandit;
 mod conditioning;
 mod decoding;
+mod dual;
 mod experiment;
 mod experiments;
 mod figure;
@@ -18,11 +19,13 @@ mod simulate;
 mod stats;
 mod tabular;
 mod timescales;
+mod tonic;
 mod vigour;
 
 pub use bandit::Bandit;
 pub use conditioning::{Cue, Rates, SerialCompound, Trial};
 pub use decoding::{Tuning, impute};
+pub use dual::{DualPolicy, DualRates};
 pub use experiment::{Check, Expected, Experiment, Options, Outcome, Table};
 pub use experiments::EXPERIMENTS;
 pub use figure::{Band, Figure, Heatmap, Panel, Plot, Series};
@@ -32,4 +35,5 @@ pub use number::Number;
 pub use population::{Code, Discrete, Population};
 pub use tabular::{Clock, Model, Opal, PolicyGradient, QLearner, State, Tone, Ucb, one_hot};
 pub use timescales::Timescales;
+pub use tonic::{Tonic, TonicLearner, TonicRates};
 pub use vigour::Presser;

@@ -148,3 +148,56 @@ fn store<const A: usize, const R: usize>(states: &mut State<Row, A, R>, lane: us
     }
     states.shared[lane] = state.shared;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Opal, PolicyGradient, QLearner, Ucb, one_hot};
+
+    const PAYS: [f64; 3] = [0.8, 0.5, 0.2];
+
+    /// The area of one simulation after 100 trials in double precision, step by step.
+    fn exact<M: Model<3, R>, const R: usize>(model: &M, draws: &Draws, lane: usize) -> f64 {
+        let mut state = model.start::<f64>();
+        let mut curve = Vec::new();
+        for (trial, [choices, pays]) in draws.trials[..HORIZONS[0]].iter().enumerate() {
+            let clock = Clock::at(trial);
+            let policy = model.policy(&state, &clock);
+            curve.push(policy[0]);
+            let (mut left, mut arm) = (f64::from(choices[lane]), 0);
+            while arm < 2 && left >= policy[arm] {
+                left -= policy[arm];
+                arm += 1;
+            }
+            let reward = if f64::from(pays[lane]) < PAYS[arm] { 1.0 } else { 0.0 };
+            state = model.learn(&state, &clock, &policy, one_hot(arm), reward);
+        }
+        curve.windows(2).map(|p| 0.5 * (p[0] + p[1])).sum()
+    }
+
+    fn assert_agree<M: Model<3, R> + core::fmt::Debug, const R: usize>(model: M) {
+        // 40 simulations, so that the second block is not full.
+        for block in 0..blocks(40) {
+            let draws = Draws::new(3, 0, block, 40, HORIZONS[0]);
+            let pays = PAYS.map(|p| p as f32);
+            let fast = simulate(model, pays, &draws, true);
+            let plain = run(Job { model, pays, draws: &draws, keep_curve: true });
+            assert_eq!(fast, plain, "{model:?}: vectors change bits");
+            let exact: Moments = (0..draws.used).map(|lane| exact(&model, &draws, lane)).collect();
+            let difference = fast.areas[0].mean() - exact.mean();
+            assert!(difference.abs() < 1e-4, "{model:?}, block {block}: area differs by {difference}");
+            let difference = fast.areas[0].error() - exact.error();
+            assert!(difference.abs() < 1e-4, "{model:?}, block {block}: its error differs by {difference}");
+            assert_eq!(fast.curve.len(), HORIZONS[0]);
+        }
+    }
+
+    #[test]
+    fn simulations_side_by_side_are_the_exact_ones() {
+        assert_agree(Opal::star(0.05, 0.6, 2.0));
+        assert_agree(Opal::without_hebb(0.1, 0.4, 5.0));
+        assert_agree(Ucb { bonus: 0.3 });
+        assert_agree(QLearner { rate: 0.15, beta: 20.0 });
+        assert_agree(PolicyGradient { rate: 0.5, baseline_rate: 0.1 });
+    }
+}

@@ -134,6 +134,6 @@ fn intervals_are_of_the_mean() {
     let interval = Interval::of(&[1.0, 2.0, 3.0, 6.0]);
     near(interval.mean, 3.0);
     near(interval.error, (14.0_f64 / 12.0).sqrt());
-    near(interval.bounds().1, 3.0 + 1.96 * interval.error);
+    near(interval.bounds().1, 3.0 + 1.959_964 * interval.error);
     assert_eq!(Interval::of(&[2.0]).bounds(), (2.0, 2.0));
 }

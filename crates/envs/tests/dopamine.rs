@@ -208,13 +208,13 @@ fn the_way_straight_on_is_a_gamble() {
 #[test]
 fn rock_stops_and_the_cliff_leads_back() {
     let mut env = make_one("CliffGamble-v0").unwrap();
-    assert_eq!(rewards(&mut *env, &[2.0, 0.0], &[LEFT, DOWN, RIGHT]), (vec![-1.0, -1.0, -21.0], vec![false; 3]));
+    assert_eq!(rewards(&mut *env, &[2.0, 0.0], &[LEFT, DOWN, RIGHT]), (vec![-1.0, -1.0, -6.0], vec![false; 3]));
     assert_eq!(env.state(), [2.0, 0.0]);
     rewards(&mut *env, &[1.0, 4.0], &[UP]);
     assert_eq!(env.state(), [1.0, 4.0], "rock above");
     rewards(&mut *env, &[0.0, 3.0], &[RIGHT, UP]);
     assert_eq!(env.state(), [0.0, 3.0], "rock at the side, the outside above");
-    assert_eq!(rewards(&mut *env, &[1.0, 7.0], &[DOWN, UP]), (vec![-21.0, -1.0], vec![false; 2]));
+    assert_eq!(rewards(&mut *env, &[1.0, 7.0], &[DOWN, UP]), (vec![-6.0, -1.0], vec![false; 2]));
     assert_eq!(env.state(), [1.0, 0.0], "up from the start");
     let steps = trace("CliffGamble-v0", &[1.0, 0.0], &[vec![RIGHT], vec![LEFT]]).unwrap();
     let place = |row: usize| steps[row].observation.iter().position(|&x| x == 1.0);
@@ -258,6 +258,8 @@ fn the_ways_differ_in_variance_alone() {
         near("mean", mean, 18.0 - 6.0 * f64::from(gambles), (variance / N as f64).sqrt());
         near("variance", measured, variance, variance * (2.0 / N as f64).sqrt());
     }
+    let dear = [("toll", json!(5)), ("stake", json!(0)), ("gambles", json!(2))];
+    assert_eq!(returns("CliffGamble-v0", &dear, 500, act(false)), (0.0, 0.0), "20 - 10 steps - 2 tolls of 5");
 }
 
 // Pendulum-continuing-v0.

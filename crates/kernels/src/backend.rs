@@ -97,8 +97,8 @@ pub struct LossParams {
     pub logit_decay: f32,
     /// Weight of the value loss of the auxiliary heads, which is a mean over them.
     pub auxiliary_coef: f32,
-    /// A [`CriticKind`](crate::CriticKind). A distribution's loss is a mean over heads i and targets j, `|tau_i - 1[u < 0]| rho(u)` with
-    /// `u = target_j - theta_i`, where rho is `|u|` for quantiles and `u^2` for expectiles.
+    /// A [`CriticKind`](crate::CriticKind). A distribution's loss is a sum over heads i and a mean over targets j of
+    /// `|tau_i - 1[u < 0]| rho(u)` with `u = target_j - theta_i`, where rho is `|u|` for quantiles and `u^2` for expectiles.
     pub critic: u32,
     /// The quantiles' Huber threshold k: rho is `u^2 / 2k` where `|u| <= k` and `|u| - k/2` beyond; 0 is off.
     pub huber: f32,

@@ -149,11 +149,11 @@ fn distribution(critic: CriticKind, huber: f32) -> Outcome<f32> {
 
 #[test]
 fn distributions_worked_by_hand() {
-    // |tau - 1[u < 0]| is (3/4, 1/4) for the first head and (1/4, 3/4) for the second; everything is a mean of four pairs.
+    // |tau - 1[u < 0]| is (3/4, 1/4) for the first head and (1/4, 3/4) for the second; everything is a mean over two targets.
     // Quantiles: losses 3/4 * 1 + 1/4 * 3 = 1.5 and 1/4 * 2 + 3/4 * 2 = 2; slopes 3/4 - 1/4 = 1/2 and 1/4 - 3/4 = -1/2.
     let check = |outcome: &Outcome<f32>, slopes: [f32; 2], loss: f32| {
-        near("gradient", &outcome.d_outputs[2..], &slopes.map(|slope| 0.5 * slope / 4.0), 1e-6).unwrap();
-        near("loss", &[metrics(outcome, 0).value_loss], &[loss / 4.0], 1e-6).unwrap();
+        near("gradient", &outcome.d_outputs[2..], &slopes.map(|slope| 0.5 * slope / 2.0), 1e-6).unwrap();
+        near("loss", &[metrics(outcome, 0).value_loss], &[loss / 2.0], 1e-6).unwrap();
         assert_eq!(metrics(outcome, 0).auxiliary_value_loss, 0.0);
     };
     check(&distribution(CriticKind::Quantile, 0.0), [0.5, -0.5], 3.5);
@@ -236,6 +236,11 @@ fn what_is_not_a_number_reaches_the_gradient() {
     let mut case = by_hand(Objective::Clipped, 0.0, 1.0);
     case.outputs[1] = f32::NAN;
     assert!(case.run(&Cpu::new()).d_outputs[0].is_nan());
+    for critic in [CriticKind::Scalar, CriticKind::Quantile, CriticKind::Expectile] {
+        let mut case = by_hand(Objective::Clipped, 0.0, 1.0);
+        (case.params[0].critic, case.outputs[2]) = (critic as u32, f32::NAN);
+        assert!(case.run(&Cpu::new()).d_outputs[2].is_nan(), "{critic:?}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod actor;
 pub mod checkpoint;
 pub mod collector;
 pub mod config;
+pub mod dopamine;
 pub mod engine;
 pub mod episodes;
 mod error;

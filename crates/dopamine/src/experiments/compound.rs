@@ -18,7 +18,9 @@ pub(super) const OVERSHADOWING: Experiment = Experiment {
 const CUE: usize = 5;
 const REWARD: usize = 11;
 const STEPS: usize = 20;
-const TRIALS: usize = 500;
+/// Trials of a phase of blocking; those of overshadowing are more, because B alone is learned slowly.
+const BLOCKING_TRIALS: usize = 200;
+const OVERSHADOWING_TRIALS: usize = 500;
 const RATES: Rates = Rates::published(0.9);
 const A: usize = 0;
 const B: usize = 1;
@@ -37,13 +39,13 @@ struct Course {
 }
 
 impl Course {
-    fn of(saliences: [f64; 2], phases: &[&[usize]]) -> Self {
+    fn of(saliences: [f64; 2], phases: &[&[usize]], trials: usize) -> Self {
         let mut learner = SerialCompound::new(RATES, &saliences);
         let mut course = Self { values: [Vec::new(), Vec::new()], first: Vec::new() };
         for stimuli in phases {
             let trial = trial(stimuli);
             course.first = learner.probe(&trial);
-            for _ in 0..TRIALS {
+            for _ in 0..trials {
                 learner.learn(&trial);
                 (course.values.iter_mut().zip([A, B]))
                     .for_each(|(values, stimulus)| values.push(learner.value(stimulus)));
@@ -84,18 +86,18 @@ fn outcome(figure: Figure, courses: [(&str, &Course); 2], checks: Vec<crate::Che
     Outcome { checks, tables, figure, notes }
 }
 
-fn protocol() -> String {
+fn protocol(trials: usize) -> String {
     format!(
-        "TD(0.9), step size 0.1, discount 0.98, stimuli on from step {CUE}, reward at step {REWARD}, {TRIALS} trials a phase; \
+        "TD(0.9), step size 0.1, discount 0.98, stimuli on from step {CUE}, reward at step {REWARD}, {trials} trials a phase; \
          values are of the onset, at most 0.98^5."
     )
 }
 
 fn blocking(_: &Options) -> Outcome {
-    let blocked = Course::of([1.0; 2], &[&[A], &[A, B]]);
-    let control = Course::of([1.0; 2], &[&[A, B]]);
+    let blocked = Course::of([1.0; 2], &[&[A], &[A, B]], BLOCKING_TRIALS);
+    let control = Course::of([1.0; 2], &[&[A, B]], BLOCKING_TRIALS);
     let checks = vec![
-        published("value of A after A+", 0.904, blocked.values[A][TRIALS - 1]),
+        published("value of A after A+", 0.904, blocked.values[A][BLOCKING_TRIALS - 1]),
         published("value of B after A+, then AB+", 0.0, blocked.last(B)),
         published("control AB+, value of A", 0.452, control.last(A)),
         published("control AB+, value of B", 0.452, control.last(B)),
@@ -103,19 +105,19 @@ fn blocking(_: &Options) -> Outcome {
     let errors = [("after A+", &blocked), ("control", &control)];
     let errors = errors.map(|(name, course)| series(name, by_step(&course.first)));
     let panels = vec![
-        blocked.panel(&format!("A+ for {TRIALS} trials, then AB+")),
+        blocked.panel(&format!("A+ for {BLOCKING_TRIALS} trials, then AB+")),
         control.panel("Control: AB+"),
         panel("First trial of AB+", "step", "TD error", Plot::Lines(errors.to_vec())),
         last_values(&["A+, then AB+", "AB+"], &[&blocked, &control]),
     ];
     let figure = Figure { title: "Blocking".to_owned(), columns: 2, panels };
-    outcome(figure, [("blocking", &blocked), ("control", &control)], checks, vec![protocol()])
+    outcome(figure, [("blocking", &blocked), ("control", &control)], checks, vec![protocol(BLOCKING_TRIALS)])
 }
 
 fn overshadowing(_: &Options) -> Outcome {
     let saliences = [1.0, 0.25];
-    let both = Course::of(saliences, &[&[A, B]]);
-    let alone = Course::of(saliences, &[&[B]]);
+    let both = Course::of(saliences, &[&[A, B]], OVERSHADOWING_TRIALS);
+    let alone = Course::of(saliences, &[&[B]], OVERSHADOWING_TRIALS);
     let checks = vec![
         published("value of A, salience 4", 0.723, both.last(A)),
         published("value of B, salience 1", 0.181, both.last(B)),
@@ -127,6 +129,7 @@ fn overshadowing(_: &Options) -> Outcome {
         last_values(&["AB+", "B+"], &[&both, &alone]),
     ];
     let figure = Figure { title: "Overshadowing".to_owned(), columns: 3, panels };
-    let notes = vec![protocol(), "Salience multiplies the step size: 1 for A, 0.25 for B.".to_owned()];
+    let notes =
+        vec![protocol(OVERSHADOWING_TRIALS), "Salience multiplies the step size: 1 for A, 0.25 for B.".to_owned()];
     outcome(figure, [("compound", &both), ("control", &alone)], checks, notes)
 }

@@ -6,6 +6,8 @@ mod extinction;
 mod horizons;
 mod opal;
 mod panels;
+mod reversal;
+mod risk;
 mod schultz;
 mod second_order;
 mod shift;
@@ -22,6 +24,8 @@ pub const EXPERIMENTS: &[Experiment] = &[
     extinction::EXTINCTION,
     second_order::SECOND_ORDER,
     opal::OPAL,
+    risk::RISK,
+    reversal::REVERSAL,
     distribution::DISTRIBUTION,
     horizons::HORIZONS,
     vigour::VIGOUR,

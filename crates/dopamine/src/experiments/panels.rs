@@ -42,7 +42,8 @@ pub(super) fn bars(title: &str, y_label: &str, categories: &[&str], series: Vec<
 /// TD errors of trials as colours, time to the right, the first trial at the bottom.
 pub(super) fn error_map(title: impl Into<String>, errors: &[Vec<f64>]) -> Panel {
     let width = errors.first().map_or(0, Vec::len);
-    let values = errors.iter().rev().flatten().copied().collect();
+    // Rounding errors below 0 would give the colours a negative half.
+    let values = errors.iter().rev().flatten().map(|&error| if error.abs() < 1e-12 { 0.0 } else { error }).collect();
     let extent = [(-0.5, 0.5), (width as f64 - 0.5, errors.len() as f64 + 0.5)];
     panel(title, "step", "trial", Plot::Heatmap(Heatmap { width, values, extent }))
 }

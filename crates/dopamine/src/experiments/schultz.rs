@@ -174,7 +174,9 @@ fn figure(conditions: &[Condition]) -> Figure {
         panel("Spikes", "time from the cue (s)", "trial", raster)
     });
     let errors = row(|condition| {
-        let points = condition.errors.iter().enumerate().map(|(step, &error)| (seconds(step), error));
+        // A staircase: an error lasts for its step.
+        let stair = |(step, &error): (usize, &f64)| [(seconds(step), error), (seconds(step + 1), error)];
+        let points = condition.errors.iter().enumerate().flat_map(stair);
         panel("TD error", "time from the cue (s)", "TD error", Plot::Lines(vec![series("TD error", points)]))
     });
     let title = "Dopamine neurons report errors of reward prediction".to_owned();

@@ -10,8 +10,6 @@ use striatum_rng::Stream;
 const ROWS: u32 = 3;
 /// Columns from one gambling cell to the next.
 const PERIOD: u32 = 4;
-/// What a gambling cell costs beyond its step: the two steps more of the way round it.
-const TOLL: f64 = 2.0;
 
 /// `CliffGamble-v0`: walk from `S` to `G` along a cliff, over gambling cells or round them, with the actions up (0), right (1), down (2)
 /// and left (3). With three gambling cells the board is
@@ -22,16 +20,17 @@ const TOLL: f64 = 2.0;
 /// row 2   S~~~~~~~~~~~G     ~ the cliff
 /// ```
 ///
-/// A step costs 1. Entering a gambling cell costs 2 more, and pays `stake` or takes it, each with probability 1/2. The way round it has two
-/// steps more, so that both ways are worth exactly the same and differ in variance only: by `stake`^2. Each gambling cell is a choice of its
-/// own. Falling down the cliff costs `fall` and puts the walker back to `S`; `G` pays `goal` and ends the episode. The best return is so
-/// `goal - 2 - 6 gambles` on average (0 by default), with a variance of `stake`^2 for every cell that is walked over. An episode is cut
-/// after 40 steps a gambling cell. The observation is 1 in the place of the walker's cell, row by row, and 0 elsewhere.
+/// A step costs 1. Entering a gambling cell costs `toll` more, and pays `stake` or takes it, each with probability 1/2. The way round it has
+/// two steps more: with the toll of 2 both ways are worth exactly the same and differ in variance only, by `stake`^2. Each gambling cell is
+/// a choice of its own. Falling down the cliff costs `fall` and puts the walker back to `S`; `G` pays `goal` and ends the episode. The best
+/// return is so `goal - 2 - 6 gambles` on average (0 by default), with a variance of `stake`^2 for every cell that is walked over. An
+/// episode is cut after 40 steps a gambling cell. The observation is 1 in the place of the walker's cell, row by row, and 0 elsewhere.
 /// State: row, column.
 #[derive(Clone, Debug)]
 pub struct CliffGamble {
     columns: u32,
     stake: f64,
+    toll: f64,
     fall: f64,
     goal: f64,
     row: u32,
@@ -42,19 +41,15 @@ impl Parametric for CliffGamble {
     const PARAMS: &'static [Param] = &[
         Param::whole("gambles", (1, 16), 3, "Number of gambling cells."),
         Param::real("stake", (0.0, 1000.0), 4.0, "What a gambling cell pays or takes."),
-        Param::real(
-            "fall",
-            (0.0, 1000.0),
-            20.0,
-            "What falling down the cliff costs, beside the way back to the start.",
-        ),
+        Param::real("toll", (0.0, 1000.0), 2.0, "What entering a gambling cell costs; 2 is worth the way round it."),
+        Param::real("fall", (0.0, 1000.0), 5.0, "What falling down the cliff costs, beside the way back to the start."),
         Param::real("goal", (0.0, 1000.0), 20.0, "What reaching the goal pays."),
     ];
 
     fn with(arguments: &Arguments) -> Result<Self, EnvError> {
-        let [stake, fall, goal] = ["stake", "fall", "goal"].map(|name| arguments.real(name));
+        let [stake, toll, fall, goal] = ["stake", "toll", "fall", "goal"].map(|name| arguments.real(name));
         let columns = PERIOD * arguments.whole("gambles") + 1;
-        Ok(Self { columns, stake, fall, goal, row: ROWS - 1, column: 0 })
+        Ok(Self { columns, stake, toll, fall, goal, row: ROWS - 1, column: 0 })
     }
 }
 
@@ -105,7 +100,7 @@ impl Env for CliffGamble {
         let (at_start, at_goal) = (low && self.column == 0, low && self.column == self.columns - 1);
         let falls = low && !at_start && !at_goal;
         if moved && self.row == 1 && self.column % PERIOD == PERIOD / 2 {
-            reward += if happens(0.5, rng) { self.stake } else { -self.stake } - TOLL;
+            reward += if happens(0.5, rng) { self.stake } else { -self.stake } - self.toll;
         } else if falls {
             reward -= self.fall;
             self.column = 0;

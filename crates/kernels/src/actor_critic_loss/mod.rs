@@ -1,12 +1,13 @@
 //! The mirror of `shaders/actor_critic_loss.wgsl`, `loss_metrics.wgsl` and `log_std_gradient.wgsl`.
 
 mod block;
+mod distribution;
 mod terms;
 mod values;
 mod weigh;
 
 use crate::distribution::{Categorical, Columns, Density, Gaussian, Pull};
-use crate::{CriticKind, HeadLayout, LOSS_METRICS, LossArgs, LossParams, MAX_QUANTILES, Minibatch, Policy};
+use crate::{CriticKind, HeadLayout, LOSS_METRICS, LossArgs, LossParams, MAX_QUANTILES, Minibatch, Policy, SimdLevel};
 use block::Block;
 use bytemuck::Zeroable;
 use std::ops::Range;
@@ -120,7 +121,7 @@ impl TiledLoss {
         outputs: TileOutputs<'_>,
     ) {
         match &mut *self.tiles[tile].lock().unwrap_or_else(PoisonError::into_inner) {
-            Tile::Categorical(loss, block) if block.takes(loss) => loss.blocks(block, batch, agent, rows, outputs),
+            Tile::Categorical(loss, block) if Block::takes(loss) => loss.blocks(block, batch, agent, rows, outputs),
             Tile::Categorical(loss, _) => loss.rows(batch, agent, rows, outputs),
             Tile::Gaussian(loss) => loss.rows(batch, agent, rows, outputs),
         }
@@ -191,8 +192,9 @@ struct Loss<D> {
     policy: Vec<f32>,
     /// J_H, that of the entropy's term and of the logits' decay.
     entropy: Vec<f32>,
-    /// A distribution's targets.
+    /// A distribution's targets, padded.
     targets: Vec<f32>,
+    level: SimdLevel,
     /// In the order of [`LossMetrics`](crate::LossMetrics).
     sums: [f64; LOSS_METRICS],
 }
@@ -212,7 +214,8 @@ impl<D: Density> Loss<D> {
             net: logits.clone(),
             policy: logits.clone(),
             entropy: logits,
-            targets: vec![0.0; layout.value_heads],
+            targets: vec![f32::NAN; layout.value_heads.next_multiple_of(distribution::PADDING)],
+            level: SimdLevel::detect(),
             sums: [0.0; LOSS_METRICS],
         }
     }

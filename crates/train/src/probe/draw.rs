@@ -8,6 +8,9 @@ use striatum_kernels::Policy;
 /// Curves of a panel, at most.
 const CURVES: usize = 12;
 
+/// Steps that are drawn, at most; the table has all.
+const STEPS: usize = 5000;
+
 /// Returns that the title lists one by one, at most.
 const LISTED: usize = 5;
 
@@ -50,7 +53,8 @@ fn title(probe: &Probe) -> String {
         }
         n => format!("{n} episodes, mean return {}", number(returns.iter().sum::<f64>() / n as f64)),
     };
-    format!("{} after {steps} steps{tone}: {played}", probe.task)
+    let drawn = if probe.steps.len() > STEPS { format!(" (first {STEPS} steps)") } else { String::new() };
+    format!("{} after {steps} steps{tone}: {played}{drawn}", probe.task)
 }
 
 /// A panel along time.
@@ -67,7 +71,7 @@ fn panel(title: &str, y_label: &str, plot: Plot) -> Panel {
 /// A number of every step, interrupted between episodes.
 fn curve(probe: &Probe, name: &str, of: &dyn Fn(&Step) -> f64) -> Series {
     let mut points = Vec::with_capacity(probe.steps.len());
-    for (i, step) in probe.steps.iter().enumerate() {
+    for (i, step) in probe.steps.iter().take(STEPS).enumerate() {
         if i > 0 && step.step == 0 {
             points.push((i as f64, f64::NAN));
         }

@@ -95,7 +95,7 @@ fn reversals(results: &Results) -> Panel {
         recovered("recovered", &results.recordings),
         recovered("recovered, single prediction", &results.classical),
     ];
-    panel("Optimistic neurons reverse later", "recovered asymmetry", "reversal point", Plot::Lines(lines))
+    panel("Optimistic neurons have higher reversal points", "recovered asymmetry", "reversal point", Plot::Lines(lines))
 }
 
 /// The mean of the distributions that the runs decoded.
@@ -134,7 +134,7 @@ fn distribution_functions(results: &Results) -> Panel {
 }
 
 fn histogram(results: &Results) -> Panel {
-    const BINS: [&str; 10] = ["0-.5", "-1", "-1.5", "-2", "-2.5", "-3", "-3.5", "-4", "-4.5", "-5"];
+    const BINS: [&str; 10] = ["0", "0.5", "1", "1.5", "2", "2.5", "3", "3.5", "4", "4.5"];
     let bins = |name: &str, of: &Discrete| {
         let mut sums = [0.0; BINS.len()];
         for &(reward, probability) in &of.support {
@@ -143,7 +143,10 @@ fn histogram(results: &Results) -> Panel {
         series(name, sums.iter().enumerate().map(|(bin, &sum)| (bin as f64, sum)))
     };
     let both = vec![bins("true", &results.magnitudes), bins("decoded from responses", &mean_decoded(results))];
-    Panel { x_label: REWARD.to_owned(), ..bars("Rewards in bins", "probability", &BINS, both) }
+    Panel {
+        x_label: format!("least {REWARD} of the bin"),
+        ..bars("Rewards in bins of 0.5", "probability", &BINS, both)
+    }
 }
 
 fn distances(results: &Results) -> Panel {

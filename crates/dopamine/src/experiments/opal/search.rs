@@ -9,6 +9,9 @@ use core::ops::Range;
 /// Rich and lean.
 const BANDITS: usize = 2;
 
+/// Blocks of simulations whose results are held at a time.
+const BATCH: usize = 64;
+
 /// What an area is read from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Criterion {
@@ -119,6 +122,12 @@ impl Plan {
     }
 
     fn run_blocks<const A: usize>(&self, entries: &mut [(&mut Score, &Setting)], range: Range<usize>) {
+        for first in range.clone().step_by(BATCH) {
+            self.run_batch::<A>(entries, first..(first + BATCH).min(range.end));
+        }
+    }
+
+    fn run_batch<const A: usize>(&self, entries: &mut [(&mut Score, &Setting)], range: Range<usize>) {
         let settings: Vec<Setting> = entries.iter().map(|(_, setting)| **setting).collect();
         let pays = [0.8, 0.3].map(|best: f32| core::array::from_fn(|arm| if arm == 0 { best } else { best - 0.1 }));
         // Each thread takes one block of one bandit with all settings, so that its random numbers stay in the cache.

@@ -170,7 +170,7 @@ impl OracleRow<'_> {
         f64::max(-a * ratio, -a * ratio.clamp(1.0 - clip, 1.0 + clip))
     }
 
-    /// The mean over heads and targets of `|tau_i - 1[u < 0]| rho(u)`, by its definition.
+    /// The sum over heads and mean over targets of `|tau_i - 1[u < 0]| rho(u)`, by its definition.
     fn distribution_loss(&self, outputs: &[f64]) -> f64 {
         let (heads, at) = (self.case.layout.value_heads, self.case.layout.values_at());
         let (params, huber) = (self.params(), f64::from(self.params().huber));
@@ -188,7 +188,7 @@ impl OracleRow<'_> {
                 sum += (tau - if u < 0.0 { 1.0 } else { 0.0 }).abs() * rho(u);
             }
         }
-        sum / (heads * heads) as f64
+        sum / heads as f64
     }
 
     /// Of the first head, or the distribution's, and the mean of the other heads.

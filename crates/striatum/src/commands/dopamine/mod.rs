@@ -30,8 +30,10 @@ pub fn run(args: &DopamineArgs) -> Result<()> {
 struct Entry {
     name: &'static str,
     about: &'static str,
-    run: Box<dyn Fn(&Options) -> Result<Outcome, TrainError>>,
+    run: Box<Run>,
 }
+
+type Run = dyn Fn(&Options) -> Result<Outcome, TrainError>;
 
 /// All experiments.
 fn entries() -> Vec<Entry> {
