@@ -4,7 +4,7 @@ use super::weigh::Weigh;
 use super::{Loss, TileOutputs};
 use crate::distribution::{Categorical, option};
 use crate::lanes::LANES;
-use crate::{CriticKind, HeadLayout, LOSS_METRICS, Minibatch, SimdLevel};
+use crate::{CriticKind, HeadLayout, LOSS_METRICS, Minibatch};
 use std::ops::Range;
 
 /// Lines of one number a row.
@@ -19,7 +19,6 @@ const NUMBERS: usize = 7;
 
 /// Up to [`LANES`] rows: lines of a number of each.
 pub(super) struct Block {
-    level: SimdLevel,
     /// The rows' places in their tile.
     places: [usize; LANES],
     count: usize,
@@ -41,7 +40,6 @@ impl Block {
     pub(super) fn new(layout: &HeadLayout) -> Self {
         let lines = |count: usize| vec![0.0; count * LANES];
         Self {
-            level: SimdLevel::detect(),
             places: [0; LANES],
             count: 0,
             numbers: [0.0; NUMBERS * LANES],
@@ -56,7 +54,7 @@ impl Block {
     }
 
     /// Whether a loss may be computed with [`Loss::blocks`].
-    pub(super) fn takes(&self, loss: &Loss<Categorical>) -> bool {
+    pub(super) fn takes(loss: &Loss<Categorical>) -> bool {
         loss.params.critic == CriticKind::Scalar as u32
     }
 
@@ -67,7 +65,9 @@ impl Block {
 
 /// Puts a number down in lane `lane` of every line.
 fn scatter(lines: &mut [f32], lane: usize, numbers: impl Iterator<Item = f32>) {
-    lines[lane..].iter_mut().step_by(LANES).zip(numbers).for_each(|(to, x)| *to = x);
+    for (line, x) in numbers.enumerate() {
+        lines[line * LANES + lane] = x;
+    }
 }
 
 impl Loss<Categorical> {
@@ -117,11 +117,11 @@ impl Loss<Categorical> {
         let (head, advantage_head) = (agent * batch.heads, agent * batch.advantage_heads);
         scatter(&mut block.outputs, lane, output.iter().copied());
         let action = &batch.actions[at * self.action_width..][..self.action_width];
-        let options = self.density.choices().zip(action).map(|((_, n), &a)| option(a, n) as f32);
+        let options = action.iter().enumerate().map(|(choice, &a)| option(a, self.density.options(choice)) as f32);
         scatter(&mut block.options, lane, options);
-        scatter(&mut block.returns, lane, batch.returns[head * sources + source..].iter().step_by(sources).copied());
-        let values = batch.values[head * batch.value_rows + source..].iter().step_by(batch.value_rows);
-        scatter(&mut block.values, lane, values.copied());
+        let heads = head..head + batch.heads;
+        scatter(&mut block.returns, lane, heads.clone().map(|head| batch.returns[head * sources + source]));
+        scatter(&mut block.values, lane, heads.map(|head| batch.values[head * batch.value_rows + source]));
         block.set(LOG_PROB, batch.log_probs[at]);
         block.set(TONE, batch.tone[at]);
         block.set(INVERSE_TEMPERATURE, batch.inverse_temperature[at]);
@@ -140,12 +140,13 @@ impl Loss<Categorical> {
             *live = f32::from(lane < count);
         }
         // SAFETY: the machine's own level.
-        unsafe { block.level.run(Weigh { loss: self, block }) };
+        unsafe { self.level.run(Weigh { loss: self, block }) };
         let places = &block.places[..count];
         let gather = |lines: &[f32], rows: &mut [f32]| {
             for (lane, &place) in places.iter().enumerate() {
-                let numbers = lines[lane..].iter().step_by(LANES);
-                rows[place * width..][..width].iter_mut().zip(numbers).for_each(|(to, &d)| *to = d);
+                for (column, to) in rows[place * width..][..width].iter_mut().enumerate() {
+                    *to = lines[column * LANES + lane];
+                }
             }
         };
         gather(&block.d_outputs, d_outputs);

@@ -121,7 +121,7 @@ impl TiledLoss {
         outputs: TileOutputs<'_>,
     ) {
         match &mut *self.tiles[tile].lock().unwrap_or_else(PoisonError::into_inner) {
-            Tile::Categorical(loss, block) if block.takes(loss) => loss.blocks(block, batch, agent, rows, outputs),
+            Tile::Categorical(loss, block) if Block::takes(loss) => loss.blocks(block, batch, agent, rows, outputs),
             Tile::Categorical(loss, _) => loss.rows(batch, agent, rows, outputs),
             Tile::Gaussian(loss) => loss.rows(batch, agent, rows, outputs),
         }

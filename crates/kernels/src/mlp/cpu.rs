@@ -14,8 +14,8 @@ const SEGMENTS: usize = 16;
 const SEGMENT_ROWS: usize = 128;
 /// Rows times parameters from which waking other threads pays.
 const PARALLEL: usize = 400_000;
-/// Parameters from which it pays to share out what comes between two passes, while the other threads are awake.
-const PARALLEL_PARAMS: usize = 4096;
+/// Parameters from which it pays to share out what comes between two passes.
+const PARALLEL_PARAMS: usize = 65_536;
 
 /// Where a training pass takes its rows from, and what it does with the outputs. Called on any thread, in any order, once a tile.
 pub trait TilePass: Sync {
