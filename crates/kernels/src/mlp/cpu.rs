@@ -15,7 +15,7 @@ const SEGMENT_ROWS: usize = 128;
 /// Rows times parameters from which waking other threads pays.
 const PARALLEL: usize = 400_000;
 /// Parameters from which it pays to share out what comes between two passes.
-const PARALLEL_PARAMS: usize = 65_536;
+const PARALLEL_PARAMS: usize = 4096;
 
 /// Where a training pass takes its rows from, and what it does with the outputs. Called on any thread, in any order, once a tile.
 pub trait TilePass: Sync {
