@@ -156,3 +156,89 @@ impl Loss<Categorical> {
         block.count = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LossParams, Objective, Policy, Selection, SimdLevel};
+
+    /// Numbers between plus and minus `scale`, others for each `salt`.
+    fn numbers(salt: f32, len: usize, scale: f32) -> Vec<f32> {
+        (0..len).map(|i| scale * (1.7 * i as f32 + salt).sin()).collect()
+    }
+
+    const ROWS: usize = 37;
+    const SOURCES: usize = 50;
+    const HEADS: usize = 2;
+
+    /// Gradients, those of the trunk, and sums of metrics, by blocks at a level or row by row.
+    fn computed(layout: &HeadLayout, nvec: &[usize], level: Option<SimdLevel>) -> [Vec<f32>; 3] {
+        let (width, outputs) = (layout.width(), numbers(0.1, ROWS * layout.width(), 2.0));
+        let option = |i: usize| (i / nvec.len() % nvec[i % nvec.len()]) as f32;
+        let chosen: Vec<u32> = (0..ROWS as u32).map(|i| (7 * i + 3) % SOURCES as u32).collect();
+        let batch = Minibatch {
+            agents: 1,
+            rows: ROWS,
+            source_rows: SOURCES,
+            heads: HEADS,
+            advantage_heads: HEADS,
+            selection: Selection { rows: &chosen, stride: ROWS, first: 0 },
+            actions: &(0..SOURCES * nvec.len()).map(option).collect(),
+            log_probs: &numbers(0.2, SOURCES, 0.5).iter().map(|x| x - 1.0).collect(),
+            advantages: &numbers(0.3, HEADS * SOURCES, 3.0),
+            returns: &numbers(0.4, HEADS * SOURCES, 1.0),
+            values: &numbers(0.5, HEADS * SOURCES, 1.0),
+            value_rows: SOURCES,
+            mask: &(0..SOURCES).map(|i| f32::from(i % 5 != 0)).collect(),
+            tone: &numbers(0.6, SOURCES, 0.9),
+            inverse_temperature: &numbers(0.7, SOURCES, 0.5).iter().map(|x| x + 1.0).collect(),
+        };
+        let params = LossParams {
+            objective: Objective::Clipped as u32,
+            clip: 0.2,
+            value_clip: 0.3,
+            value_coef: 0.5,
+            auxiliary_coef: 0.3,
+            entropy_coef: 0.01,
+            logit_decay: 0.02,
+            kappa: 0.4,
+            sum_decay: 0.01,
+            critic: CriticKind::Scalar as u32,
+            huber: 0.0,
+            opponent: 0,
+        };
+        let mut loss = Loss::new(layout, Categorical::new(nvec));
+        loss.begin(params, &[30.0, 0.1, 0.8, 0.0], &[]);
+        let [mut d_outputs, mut d_trunk] = [vec![0.0; ROWS * width], vec![0.0; ROWS * width]];
+        let tile = TileOutputs { outputs: &outputs, d_outputs: &mut d_outputs, d_trunk: Some(&mut d_trunk) };
+        match level {
+            None => loss.rows(&batch, 0, 0..ROWS, tile),
+            Some(level) => {
+                loss.level = level;
+                loss.blocks(&mut Block::new(layout), &batch, 0, 0..ROWS, tile);
+            }
+        }
+        [d_outputs, d_trunk, loss.sums.map(|sum| sum as f32).to_vec()]
+    }
+
+    #[test]
+    fn a_block_is_its_rows_at_every_level() {
+        for nvec in [&[2][..], &[3, 4]] {
+            for dual in [false, true] {
+                let policy = Policy::Categorical { nvec: nvec.to_vec() };
+                let layout = HeadLayout { policy, dual, value_heads: HEADS };
+                let rows = computed(&layout, nvec, None);
+                for level in SimdLevel::available() {
+                    let blocks = computed(&layout, nvec, Some(level));
+                    for (what, (expected, found)) in rows.iter().zip(&blocks).enumerate() {
+                        let largest = expected.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+                        assert!(largest > 0.0);
+                        for (x, y) in expected.iter().zip(found) {
+                            assert!((x - y).abs() <= 2e-6 * largest, "{level:?}, {nvec:?}, {dual}, {what}: {x} {y}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
