@@ -129,6 +129,39 @@ pub(crate) struct Played<'a> {
     pub final_observation: &'a [f32],
 }
 
+/// How many episodes every environment still plays, and how far it is in the one under way.
+struct Schedule {
+    left: Vec<usize>,
+    lengths: Vec<u32>,
+    most_steps: u32,
+}
+
+impl Schedule {
+    /// `episodes` shared out over `count` environments; without an end of its own an episode is cut after `most_steps`.
+    fn new(count: usize, episodes: usize, most_steps: Option<u32>) -> Self {
+        let left = (0..count).map(|i| episodes / count + usize::from(i < episodes % count)).collect();
+        Self { left, lengths: vec![0; count], most_steps: most_steps.unwrap_or(u32::MAX) }
+    }
+
+    fn is_done(&self) -> bool {
+        self.left.iter().all(|&left| left == 0)
+    }
+
+    /// Counts a step, with which the episode `ends` or not. Whether it is cut here; none where the environment has no more to play.
+    fn step(&mut self, env: usize, ends: bool) -> Option<bool> {
+        if self.left[env] == 0 {
+            return None;
+        }
+        self.lengths[env] += 1;
+        let cut = !ends && self.lengths[env] >= self.most_steps;
+        if ends || cut {
+            self.left[env] -= 1;
+            self.lengths[env] = 0;
+        }
+        Some(cut)
+    }
+}
+
 /// Plays the episodes, and shows every step of them.
 pub(crate) fn play<B: Backend>(
     learner: &mut Learner<B>,
@@ -153,15 +186,13 @@ pub(crate) fn play<B: Backend>(
     let actions = layout.policy.action_width();
     let [mut stored, mut taken] = [vec![0.0; count * actions], vec![0.0; count * actions]];
     let mut log_probs = vec![0.0; count];
-    let mut left: Vec<usize> = (0..count).map(|i| episodes / count + usize::from(i < episodes % count)).collect();
+    let mut schedule = Schedule::new(count, episodes, envs.continuing().then_some(config.eval.continuing_steps));
     let (mut observations, mut final_observations) = (vec![0.0; count * width], vec![0.0; count * width]);
     let [mut rewards, mut terminated, mut truncated] = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
 
-    let most_steps = if envs.continuing() { config.eval.continuing_steps } else { u32::MAX };
-    let mut lengths = vec![0_u32; count];
     envs.reset(occasion.seed(seed), 0, &mut observations)?;
     let mut step = 0;
-    while left.iter().any(|&left| left > 0) {
+    while !schedule.is_done() {
         let mut rows = observations.clone();
         standardizer.iter().for_each(|standardizer| standardizer.apply(&mut rows));
         let outputs = learner.predict(&rows)?;
@@ -180,12 +211,9 @@ pub(crate) fn play<B: Backend>(
         )?;
         step = step.wrapping_add(1);
         for env in 0..count {
-            if left[env] == 0 {
-                continue;
-            }
-            lengths[env] += 1;
-            // What goes on for ever is cut here: its next observation is the episode's last.
-            let cut = lengths[env] >= most_steps && terminated[env] + truncated[env] == 0.0;
+            let ends = terminated[env] + truncated[env] > 0.0;
+            let Some(cut) = schedule.step(env, ends) else { continue };
+            // The next observation of what goes on for ever is the episode's last.
             let ends_with = if cut { &observations } else { &final_observations };
             let played = Played {
                 env,
@@ -198,10 +226,6 @@ pub(crate) fn play<B: Backend>(
                 final_observation: &ends_with[env * width..][..width],
             };
             see(&played);
-            if played.terminated || played.truncated {
-                left[env] -= 1;
-                lengths[env] = 0;
-            }
         }
     }
     Ok(())
