@@ -59,9 +59,9 @@ impl Condition {
         self.spikes.iter().flatten().filter(within).count() as f64 / (STEP_SECONDS * self.spikes.len() as f64)
     }
 
-    /// The rate of a step beside the one that its spikes were drawn at, within four standard deviations of a Poisson count.
-    fn rate_check(&self, what: &str, step: usize) -> Check {
-        let value = rate(self.errors[step]);
+    /// The rate of a step beside that of the published TD error, within four standard deviations of a Poisson count.
+    fn rate_check(&self, what: &str, step: usize, error: f64) -> Check {
+        let value = rate(error);
         let tolerance = 4.0 * (value / (STEP_SECONDS * self.spikes.len() as f64)).sqrt();
         Check::new(format!("{what} (spikes/s)"), Expected::Near { value, tolerance }, self.rate(step))
     }
@@ -116,10 +116,10 @@ fn run(options: &Options) -> Outcome {
         published("after learning, TD error at the reward", 0.0, learned.errors[REWARD]),
         published("reward omitted, TD error at its time", -1.0, omitted.errors[REWARD]),
         published("reward omitted, TD error at the cue", 0.817, omitted.errors[CUE]),
-        first.rate_check("firing after the unpredicted reward", REWARD),
-        learned.rate_check("firing after the learned cue", CUE),
-        learned.rate_check("firing after the predicted reward", REWARD),
-        omitted.rate_check("firing when the reward is omitted", REWARD),
+        first.rate_check("firing after the unpredicted reward", REWARD, 1.0),
+        learned.rate_check("firing after the learned cue", CUE, 0.817),
+        learned.rate_check("firing after the predicted reward", REWARD, 0.0),
+        omitted.rate_check("firing when the reward is omitted", REWARD, -1.0),
     ];
     Outcome { checks, tables: tables(&conditions), figure: figure(&conditions), notes: notes(first.spikes.len()) }
 }
