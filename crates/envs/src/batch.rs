@@ -1,6 +1,6 @@
 //! [`Batch`]: N copies of one [`Env`], stepped together.
 
-use crate::{Env, EnvError, Snapshot, Space, StepBuffers, VecEnv};
+use crate::{Env, EnvError, Pixel, Snapshot, Space, StepBuffers, VecEnv};
 use std::time::{Duration, Instant};
 use std::{panic, thread};
 use striatum_rng::{Purpose, Stream};
@@ -48,6 +48,8 @@ struct Rule {
     /// The number of the first environment.
     first: u32,
     observation_width: usize,
+    /// Whether observations are packed bytes, and so not to be looked at as numbers.
+    packed: bool,
     action_width: usize,
     time_limit: Option<u32>,
 }
@@ -76,6 +78,7 @@ impl<E: Env> Batch<E> {
             seed: 0,
             first: 0,
             observation_width: observation_space.width(),
+            packed: matches!(observation_space, Space::Image { pixel: Pixel::Byte, .. }),
             action_width: action_space.width(),
             time_limit: env.time_limit(),
         };
@@ -115,7 +118,7 @@ impl<E: Env> Slot<E> {
     fn start(&mut self, index: usize, rule: &Rule, observation: &mut [f32]) -> Result<(), EnvError> {
         self.steps = 0;
         self.env.reset(&mut Stream::new(rule.seed, Purpose::Reset, index as u32, self.episode), observation);
-        self.check("observation", index, observation)
+        self.check_observation(index, rule, observation)
     }
 
     /// Steps environment `index` and writes row `k` of `out`.
@@ -135,7 +138,7 @@ impl<E: Env> Slot<E> {
         self.steps = self.steps.saturating_add(1);
         self.total_steps = self.total_steps.wrapping_add(1);
         self.check("reward", index, &[step.reward])?;
-        self.check("observation", index, observation)?;
+        self.check_observation(index, rule, observation)?;
 
         let out_of_time = rule.time_limit.is_some_and(|limit| self.steps >= limit);
         let truncated = !step.terminated && (step.truncated || out_of_time);
@@ -148,6 +151,11 @@ impl<E: Env> Slot<E> {
             self.start(index, rule, observation)?;
         }
         Ok(())
+    }
+
+    #[inline]
+    fn check_observation(&self, env: usize, rule: &Rule, observation: &[f32]) -> Result<(), EnvError> {
+        if rule.packed { Ok(()) } else { self.check("observation", env, observation) }
     }
 
     #[inline]
@@ -275,6 +283,23 @@ impl<E: Env> VecEnv for Batch<E> {
         result
     }
 
+    fn step_active(&mut self, active: &[bool], actions: &[f32], mut out: StepBuffers<'_>) -> Result<(), EnvError> {
+        let (first, width) = (self.rule.first as usize, self.rule.action_width);
+        for (k, slot) in self.slots.iter_mut().enumerate().filter(|&(k, _)| active[k]) {
+            slot.step(first + k, k, &self.rule, &actions[k * width..(k + 1) * width], &mut out)?;
+        }
+        Ok(())
+    }
+
+    fn reset_active(&mut self, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
+        let (first, width) = (self.rule.first as usize, self.rule.observation_width);
+        for (k, slot) in self.slots.iter_mut().enumerate().filter(|&(k, _)| active[k]) {
+            slot.episode = slot.episode.wrapping_add(1);
+            slot.start(first + k, &self.rule, &mut observations[k * width..(k + 1) * width])?;
+        }
+        Ok(())
+    }
+
     fn snapshot(&self) -> Snapshot {
         let states: Vec<f64> = self.slots.iter().flat_map(|slot| slot.env.state()).collect();
         Snapshot {
@@ -306,7 +331,7 @@ impl<E: Env> VecEnv for Batch<E> {
             slot.episode = snapshot.episodes[i];
             slot.steps = snapshot.steps[i];
             slot.total_steps = snapshot.total_steps[i];
-            slot.check("observation", self.rule.first as usize + i, observation)?;
+            slot.check_observation(self.rule.first as usize + i, &self.rule, observation)?;
         }
         Ok(())
     }

@@ -134,6 +134,28 @@ impl<'a> StepBuffers<'a> {
     }
 }
 
+/// What a step was in the task's own account, where that differs from what is learned from; `[N]` each.
+#[derive(Clone, Copy, Debug)]
+pub struct Account<'a> {
+    /// 1.0 where the row is a transition, 0.0 where it is none (the ignored action of a next-step autoreset).
+    pub counts: &'a [f32],
+    /// Rewards before they were clipped.
+    pub rewards: &'a [f32],
+    /// 1.0 where an episode of the task ended: not where a life was lost.
+    pub ends: &'a [f32],
+}
+
+/// A picture of an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Pixels of a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Red, green and blue, row after row: `[height, width, 3]`.
+    pub rgb: Vec<u8>,
+}
+
 /// A batch of N environments of one kind, stepped together.
 ///
 /// Environment `i` of seed `s` is the same whatever N and the thread count: its random numbers are counted by
@@ -173,6 +195,71 @@ pub trait VecEnv: Send {
     /// # Errors
     /// If an environment gives a reward or an observation that is not finite; the error names environment and step.
     fn step(&mut self, actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError>;
+
+    /// Steps the environments that `active` marks, `[N]`, and leaves the others and their rows alone. What wrappers that repeat or
+    /// insert steps stand on.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step), or [`EnvError::Together`] if the batch can only step as a whole.
+    fn step_active(&mut self, active: &[bool], actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
+        let _ = (active, actions, out);
+        Err(EnvError::Together)
+    }
+
+    /// Starts the next episode of the environments that `active` marks, `[N]`, and writes their observations.
+    ///
+    /// # Errors
+    /// As [`step_active`](Self::step_active).
+    fn reset_active(&mut self, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
+        let _ = (active, observations);
+        Err(EnvError::Together)
+    }
+
+    /// Whether [`begin_step`](Self::begin_step) lets environments step while the caller does something else.
+    fn is_asynchronous(&self) -> bool {
+        false
+    }
+
+    /// Starts a step that [`finish_step`](Self::finish_step) waits for, where the batch [is asynchronous](Self::is_asynchronous).
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    fn begin_step(&mut self, actions: &[f32]) -> Result<(), EnvError> {
+        let _ = actions;
+        Ok(())
+    }
+
+    /// Ends the step that [`begin_step`](Self::begin_step) started with the same actions.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    fn finish_step(&mut self, actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
+        self.step(actions, out)
+    }
+
+    /// The last step in the task's own account, if that differs from what [`step`](Self::step) wrote.
+    fn account(&self) -> Option<Account<'_>> {
+        None
+    }
+
+    /// Lives that each environment has left, `[N]`, if the task counts them.
+    fn lives(&self) -> Option<&[u32]> {
+        None
+    }
+
+    /// How many numbers at the end of an observation mark allowed actions, 1.0 or 0.0, one a logit; 0 if all are always allowed.
+    fn action_mask_width(&self) -> usize {
+        0
+    }
+
+    /// A picture of environment `env` as it is now, if the task can draw one.
+    ///
+    /// # Errors
+    /// If the environment fails.
+    fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
+        let _ = env;
+        Ok(None)
+    }
 
     /// Everything needed to go on bit for bit.
     fn snapshot(&self) -> Snapshot;
@@ -215,6 +302,42 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
 
     fn step(&mut self, actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
         (**self).step(actions, out)
+    }
+
+    fn step_active(&mut self, active: &[bool], actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
+        (**self).step_active(active, actions, out)
+    }
+
+    fn reset_active(&mut self, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
+        (**self).reset_active(active, observations)
+    }
+
+    fn is_asynchronous(&self) -> bool {
+        (**self).is_asynchronous()
+    }
+
+    fn begin_step(&mut self, actions: &[f32]) -> Result<(), EnvError> {
+        (**self).begin_step(actions)
+    }
+
+    fn finish_step(&mut self, actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
+        (**self).finish_step(actions, out)
+    }
+
+    fn account(&self) -> Option<Account<'_>> {
+        (**self).account()
+    }
+
+    fn lives(&self) -> Option<&[u32]> {
+        (**self).lives()
+    }
+
+    fn action_mask_width(&self) -> usize {
+        (**self).action_mask_width()
+    }
+
+    fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
+        (**self).frame(env)
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -54,6 +54,11 @@ pub enum EnvError {
         /// The number.
         value: f32,
     },
+    /// Something was asked of one environment of a batch that only steps as a whole.
+    #[error(
+        "these environments step together only; frame skip, no-op, fire and life wrappers need environments of their own"
+    )]
+    Together,
     /// A state that cannot be set.
     #[error("the state does not fit: {0}")]
     BadState(String),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// The set that an observation or an action belongs to, with Gymnasium's names.
 ///
-/// Whatever the space, a value is a row of `f32`: discrete choices are whole numbers counted from 0. JSON has no infinity;
+/// Whatever the space, a value is a row of `f32`: discrete choices are whole numbers counted from 0, and bytes are packed. JSON has no infinity;
 /// there a bound of null means none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -17,6 +17,17 @@ pub enum Space {
         /// Upper bounds, one a dimension.
         #[serde(deserialize_with = "upper_bounds")]
         high: Vec<f32>,
+    },
+    /// A picture of several channels, row after row within each channel: `[channels, height, width]`.
+    Image {
+        /// The number of channels; those of stacked frames follow each other, oldest first.
+        channels: usize,
+        /// Rows of a channel.
+        height: usize,
+        /// Pixels of a row.
+        width: usize,
+        /// What a pixel is.
+        pixel: Pixel,
     },
     /// One choice among `n`.
     Discrete {
@@ -35,6 +46,17 @@ pub enum Space {
     },
 }
 
+/// What a pixel of a [`Space::Image`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pixel {
+    /// A number of its own.
+    Float,
+    /// A byte. Four of them share a number of the row, in memory order; the last number is filled up with zeros. Such numbers are bit
+    /// patterns: copy them, and read them with `bytemuck`, never as `f32`.
+    Byte,
+}
+
 impl Space {
     /// A box with the same bounds in each of `dims` dimensions.
     pub fn uniform_box(dims: usize, low: f32, high: f32) -> Self {
@@ -44,6 +66,10 @@ impl Space {
     /// How many numbers a value has: the width of a row.
     pub fn width(&self) -> usize {
         match self {
+            &Self::Image { channels, height, width, pixel } => match pixel {
+                Pixel::Float => channels * height * width,
+                Pixel::Byte => (channels * height * width).div_ceil(4),
+            },
             Self::Box { low, .. } => low.len(),
             Self::Discrete { .. } => 1,
             Self::MultiDiscrete { nvec } => nvec.len(),
@@ -70,12 +96,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn four_bytes_share_a_number() {
+        let image = |pixel| Space::Image { channels: 3, height: 5, width: 3, pixel };
+        assert_eq!(image(Pixel::Float).width(), 45);
+        assert_eq!(image(Pixel::Byte).width(), 12);
+    }
+
+    #[test]
     fn spaces_survive_json() {
         let spaces = [
             Space::Box { low: vec![f32::NEG_INFINITY, -1.5], high: vec![f32::INFINITY, 1.5] },
             Space::Discrete { n: 3 },
             Space::MultiDiscrete { nvec: vec![2, 3] },
             Space::MultiBinary { n: 4 },
+            Space::Image { channels: 4, height: 84, width: 84, pixel: Pixel::Byte },
         ];
         for space in spaces {
             let json = serde_json::to_string(&space).unwrap();

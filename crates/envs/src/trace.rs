@@ -105,8 +105,8 @@ fn check_action(space: &Space, i: usize, action: &[f32]) -> Result<(), EnvError>
     }
     for (j, &value) in action.iter().enumerate() {
         let choices = match space {
-            Space::Box { .. } if value.is_finite() => continue,
-            Space::Box { .. } => {
+            Space::Box { .. } | Space::Image { .. } if value.is_finite() => continue,
+            Space::Box { .. } | Space::Image { .. } => {
                 return Err(EnvError::BadAction(format!(
                     "action {i}: {value} is not a finite number in single precision"
                 )));

@@ -366,3 +366,26 @@ fn rows_of_the_wrong_length_are_a_bug_of_the_caller() {
     let actions = random_actions(&Space::Discrete { n: 2 }, 3, 0);
     run.step(&actions).unwrap();
 }
+
+#[test]
+fn environments_that_are_not_active_are_left_alone() {
+    let walks = |n| Batch::new(n, Walk::default).unwrap();
+    let (mut some, mut alone) = (Run::seeded(walks(3), 5), Run::seeded(walks(3), 5));
+    let before = [some.row(0), some.row(2)];
+    for t in 0..50 {
+        let actions = random_actions(alone.batch.action_space(), 3, t);
+        alone.step(&actions).unwrap();
+        some.step_active(&[false, true, false], &actions).unwrap();
+        assert_eq!(some.row(1), alone.row(1), "step {t}");
+        assert_eq!([some.row(0), some.row(2)], before);
+    }
+    assert_eq!(some.batch.snapshot().total_steps, [0, 50, 0]);
+
+    let episodes = some.batch.snapshot().episodes;
+    let (own, mut observations) = (some.row(1)[0], some.observations.clone());
+    some.batch.reset_active(&[false, true, false], &mut observations).unwrap();
+    assert_eq!([observations[0], observations[2]], [some.observations[0], some.observations[2]]);
+    assert_ne!(observations[1], own);
+    assert_eq!(some.batch.snapshot().episodes, [episodes[0], episodes[1] + 1, episodes[2]]);
+    assert_eq!(some.batch.snapshot().steps[1], 0);
+}

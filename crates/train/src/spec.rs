@@ -18,6 +18,16 @@ pub enum SpecError {
         /// The space.
         space: &'static str,
     },
+    /// Actions that no policy gives.
+    #[error(
+        "task `{task}` takes {space} actions; policies give boxes of numbers and discrete choices: flatten them in the task"
+    )]
+    Actions {
+        /// The task.
+        task: String,
+        /// The space.
+        space: &'static str,
+    },
     /// A setting for continuous actions on a discrete task.
     #[error("`{key}` is for continuous actions, and task `{task}` has discrete ones; set it to false")]
     NotContinuous {
@@ -94,6 +104,7 @@ pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> R
         Space::Discrete { n } => discrete(vec![*n])?,
         Space::MultiDiscrete { nvec } => discrete(nvec.clone())?,
         Space::MultiBinary { n } => discrete(vec![2; *n])?,
+        Space::Image { .. } => return Err(SpecError::Actions { task: task(), space: kind(actions) }),
         Space::Box { low, high } => {
             let dopamine = [
                 ("dopamine.tonic_gain", config.dopamine.tonic_gain),
@@ -127,6 +138,7 @@ pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> R
 fn kind(space: &Space) -> &'static str {
     match space {
         Space::Box { .. } => "box",
+        Space::Image { .. } => "image",
         Space::Discrete { .. } => "discrete",
         Space::MultiDiscrete { .. } => "multi-discrete",
         Space::MultiBinary { .. } => "multi-binary",

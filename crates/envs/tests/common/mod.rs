@@ -37,6 +37,14 @@ impl<V: VecEnv> Run<V> {
     }
 
     pub fn step(&mut self, actions: &[f32]) -> Result<(), EnvError> {
+        self.with_buffers(|batch, out| batch.step(actions, out))
+    }
+
+    pub fn step_active(&mut self, active: &[bool], actions: &[f32]) -> Result<(), EnvError> {
+        self.with_buffers(|batch, out| batch.step_active(active, actions, out))
+    }
+
+    fn with_buffers<T>(&mut self, with: impl FnOnce(&mut V, StepBuffers<'_>) -> T) -> T {
         let out = StepBuffers {
             observations: &mut self.observations,
             rewards: &mut self.rewards,
@@ -44,7 +52,7 @@ impl<V: VecEnv> Run<V> {
             truncated: &mut self.truncated,
             final_observations: &mut self.final_observations,
         };
-        self.batch.step(actions, out)
+        with(&mut self.batch, out)
     }
 
     /// Steps with the random actions of step `t`, the same for environment `i` in a batch of any size.
@@ -72,6 +80,7 @@ pub fn random_actions(space: &Space, num_envs: usize, t: u32) -> Vec<f32> {
         let mut rng = Stream::new(99, Purpose::User, i as u32, t);
         let row: Vec<f32> = match space {
             Space::Box { low, high } => low.iter().zip(high).map(|(l, h)| l + (h - l) * rng.uniform()).collect(),
+            Space::Image { .. } => panic!("actions are no pictures"),
             Space::Discrete { n } => vec![rng.below(*n as u32) as f32],
             Space::MultiDiscrete { nvec } => nvec.iter().map(|&n| rng.below(n as u32) as f32).collect(),
             Space::MultiBinary { n } => (0..*n).map(|_| rng.below(2) as f32).collect(),

@@ -3,7 +3,7 @@
 use super::say;
 use crate::cli::{EnvsArgs, ListArgs};
 use anyhow::Result;
-use striatum_envs::{Space, TaskInfo};
+use striatum_envs::{Pixel, Space, TaskInfo};
 use striatum_train::TrainError;
 
 pub fn envs(args: &EnvsArgs) -> Result<()> {
@@ -50,6 +50,10 @@ fn words(space: &Space) -> String {
                 _ => rest.map(|(l, h)| format!("{l} to {h}")).collect::<Vec<_>>().join(", "),
             };
             format!("{} number{}: {bounds}", low.len(), if low.len() == 1 { "" } else { "s" })
+        }
+        Space::Image { channels, height, width, pixel } => {
+            let pixel = if *pixel == Pixel::Byte { "bytes" } else { "numbers" };
+            format!("a picture of {channels} x {height} x {width} {pixel}")
         }
         Space::Discrete { n } => format!("one of {n} choices"),
         Space::MultiDiscrete { nvec } => format!("choices of {nvec:?}"),

@@ -46,6 +46,7 @@ fn action(space: &Space, step: usize, index: usize) -> f32 {
             let (low, high) = (low[index % low.len()], high[index % high.len()]);
             low + (high - low) * (number(index, step as u32) + 0.5)
         }
+        Space::Image { .. } => number(index, step as u32),
         Space::Discrete { n } => (word(index, step as u32) as usize % n) as f32,
         Space::MultiDiscrete { nvec } => (word(index, step as u32) as usize % nvec[index % nvec.len()]) as f32,
         Space::MultiBinary { .. } => (word(index, step as u32) % 2) as f32,
