@@ -131,7 +131,7 @@ pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> R
         hidden: network.hidden.clone(),
         activation: network.activation,
         shared_trunk: network.shared_trunk,
-        head: HeadLayout { policy, dual: network.pathways == Pathways::Dual, value_heads: config.critic.heads() },
+        head: HeadLayout::new(policy, network.pathways == Pathways::Dual, config.critic.heads()),
     })
 }
 
