@@ -220,6 +220,11 @@ pub trait VecEnv: Send {
         false
     }
 
+    /// How many processes step the environments, of which this batch may have a part only; none where they step within this one.
+    fn processes(&self) -> Option<usize> {
+        None
+    }
+
     /// Starts a step that [`finish_step`](Self::finish_step) waits for, where the batch [is asynchronous](Self::is_asynchronous).
     ///
     /// # Errors
@@ -261,7 +266,12 @@ pub trait VecEnv: Send {
         Ok(None)
     }
 
-    /// Everything needed to go on bit for bit.
+    /// What has happened since the last call that a person should know of, such as a worker that was started anew.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Everything needed to go on bit for bit. Without a state (`state_width` 0) a restored environment starts its next episode.
     fn snapshot(&self) -> Snapshot;
 
     /// Restores what [`snapshot`](Self::snapshot) gave and writes the current observations, `[N, observation width]`.
@@ -316,6 +326,10 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
         (**self).is_asynchronous()
     }
 
+    fn processes(&self) -> Option<usize> {
+        (**self).processes()
+    }
+
     fn begin_step(&mut self, actions: &[f32]) -> Result<(), EnvError> {
         (**self).begin_step(actions)
     }
@@ -338,6 +352,10 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
 
     fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
         (**self).frame(env)
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        (**self).take_notes()
     }
 
     fn snapshot(&self) -> Snapshot {
