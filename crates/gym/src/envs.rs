@@ -64,7 +64,11 @@ impl GymEnvs {
             steps: vec![0; count],
             total_steps: vec![0; count],
             shares: Vec::new(),
-            last: if task.settings.on_env_failure == OnFailure::Restart { vec![0.0; count * width] } else { Vec::new() },
+            last: if task.settings.on_env_failure == OnFailure::Restart {
+                vec![0.0; count * width]
+            } else {
+                Vec::new()
+            },
             counts: vec![1.0; count],
             rewards: vec![0.0; count],
             ends: vec![0.0; count],

@@ -89,7 +89,8 @@ impl Layout {
 
     /// What the worker has to know of it.
     pub(crate) fn message(&self) -> Value {
-        let sections = SECTIONS.iter().zip(&self.ranges).map(|((_, name), range)| ((*name).to_owned(), range.start.into()));
+        let sections =
+            SECTIONS.iter().zip(&self.ranges).map(|((_, name), range)| ((*name).to_owned(), range.start.into()));
         json!({
             "do": "attach",
             "count": self.count,

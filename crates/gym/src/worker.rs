@@ -109,21 +109,22 @@ impl Worker {
 
     /// What the task is, once the worker has made an environment.
     pub(crate) fn describe(&mut self, task: &Task) -> Result<Description, EnvError> {
-        let unreadable = |error| EnvError::Failed(format!("a worker of task `{}` is not understood: {error}", task.name));
+        let unreadable =
+            |error| EnvError::Failed(format!("a worker of task `{}` is not understood: {error}", task.name));
         match self.answer() {
             Ok(Some(value)) => serde_json::from_value(value).map_err(unreadable),
             Ok(None) => Err(EnvError::Failed(format!("a worker of task `{}` is not understood", task.name))),
-            Err(Trouble::Told(failure)) if failure.failed == "reset" => Err(EnvError::Failed(format!(
-                "task `{}` failed in its first reset:\n{}",
-                task.name,
-                failure.text()
-            ))),
+            Err(Trouble::Told(failure)) if failure.failed == "reset" => {
+                Err(EnvError::Failed(format!("task `{}` failed in its first reset:\n{}", task.name, failure.text())))
+            }
             Err(Trouble::Told(failure)) => {
                 let text = failure.text();
                 let lines = if text.contains('\n') { ":\n" } else { ": " };
                 Err(EnvError::Unavailable(format!("task `{}` cannot be made{lines}{text}", task.name)))
             }
-            Err(Trouble::Lost(text)) if text.contains("No module named 'gymnasium'") || text.contains("No module named 'numpy'") => {
+            Err(Trouble::Lost(text))
+                if text.contains("No module named 'gymnasium'") || text.contains("No module named 'numpy'") =>
+            {
                 let python = self.python.display();
                 Err(EnvError::Unavailable(format!(
                     "`{python}` has no Gymnasium, which task `{}` needs; install it with `{python} -m pip install gymnasium`, or \
@@ -131,9 +132,7 @@ impl Worker {
                     task.name
                 )))
             }
-            Err(Trouble::Lost(text)) => {
-                Err(EnvError::Failed(format!("a worker of task `{}` {text}", task.name)))
-            }
+            Err(Trouble::Lost(text)) => Err(EnvError::Failed(format!("a worker of task `{}` {text}", task.name))),
         }
     }
 
