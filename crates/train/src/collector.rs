@@ -42,7 +42,11 @@ impl Collector {
         make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError>,
     ) -> Result<Self, TrainError> {
         let num_envs = config.num_envs;
-        let size = if parallel { num_envs.div_ceil(4).clamp(CHUNK.start, CHUNK.end) } else { num_envs };
+        let size = match make_envs(1)?.processes() {
+            _ if !parallel => num_envs,
+            None => num_envs.div_ceil(4).clamp(CHUNK.start, CHUNK.end),
+            Some(processes) => num_envs.div_ceil(batches_of(processes)),
+        };
         let chunks = (0..num_envs).step_by(size).map(|first| {
             let envs = make_envs(size.min(num_envs - first))?;
             Ok(Mutex::new(Chunk::new(config, spec, first, envs)?))
@@ -78,7 +82,9 @@ impl Collector {
         for chunk in &mut self.chunks {
             exclusive(chunk).begin(rollout.steps, &self.log_std, session.inverse_temperature());
         }
+        let asynchronous = self.chunks.iter_mut().all(|chunk| exclusive(chunk).envs.is_asynchronous());
         match learner.on_host() {
+            Some(network) if asynchronous => self.in_lockstep(network, &setup)?,
             Some(network) => self.on_host(network, &setup)?,
             None => self.on_device(learner, rollout, &setup)?,
         }
@@ -103,6 +109,27 @@ impl Collector {
         Ok(())
     }
 
+    /// One thread goes from chunk to chunk: while it answers one, the environments of the others step.
+    fn in_lockstep(&self, network: &dyn HostNetwork, setup: &Setup<'_>) -> Result<(), TrainError> {
+        let chunks = self.chunks.iter().map(|chunk| chunk.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut chunks: Vec<_> = chunks.collect();
+        let mut forward = forward_on(network);
+        for t in 0..setup.steps {
+            for chunk in &mut chunks {
+                if t > 0 {
+                    chunk.finish_step(t - 1)?;
+                }
+                chunk.decide(t, setup, &mut forward)?;
+                chunk.begin_step()?;
+            }
+        }
+        for chunk in &mut chunks {
+            chunk.finish_step(setup.steps - 1)?;
+            chunk.evaluate_rest(network, setup);
+        }
+        Ok(())
+    }
+
     /// The only chunk asks the device at every step, which keeps the values.
     fn on_device<B: Backend>(
         &self,
@@ -112,7 +139,7 @@ impl Collector {
     ) -> Result<(), TrainError> {
         let mut chunk = self.chunks[0].lock().unwrap_or_else(PoisonError::into_inner);
         chunk.collect(setup, &mut |t, observations, outputs| learner.act(rollout, t, observations, outputs))?;
-        chunk.standardize_last(setup);
+        chunk.standardize_rest(setup);
         let Chunk { normalized, truncated_observations, truncated_rows, .. } = &*chunk;
         Ok(learner.bootstrap(rollout, normalized, truncated_observations, truncated_rows)?)
     }
@@ -120,14 +147,21 @@ impl Collector {
     /// Episodes, reward scale and the normaliser's next observations; then scales the rewards.
     fn take_stock(&mut self, session: &mut Session, steps: usize) {
         self.seen.clear();
+        for chunk in &mut self.chunks {
+            session.notes.append(&mut exclusive(chunk).envs.take_notes());
+        }
         for t in 0..steps {
             for chunk in &mut self.chunks {
                 let chunk = exclusive(chunk);
                 let (first, rows) = (chunk.first, t * chunk.count..(t + 1) * chunk.count);
-                let Transitions { rewards, terminated, truncated, .. } = &chunk.transitions;
+                let Transitions { rewards, terminated, truncated, mask, .. } = &chunk.transitions;
                 for (i, row) in rows.clone().enumerate() {
                     let end = terminated[row] + truncated[row];
-                    session.episodes.step(first + i, rewards[row], end > 0.0);
+                    if mask[row] > 0.0 {
+                        session.episodes.step(first + i, rewards[row], end > 0.0);
+                    } else if end > 0.0 {
+                        session.episodes.abandon(first + i);
+                    }
                     self.step_ends[first + i] = end;
                 }
                 self.step_rewards[first..first + chunk.count].copy_from_slice(&rewards[rows.clone()]);
@@ -231,6 +265,18 @@ impl Setup<'_> {
 /// The outputs of a step's observations: `(t, observations [n, inputs], outputs [n, W])`.
 type Forward<'a> = dyn FnMut(usize, &[f32], &mut [f32]) -> Result<(), KernelError> + 'a;
 
+fn forward_on(network: &dyn HostNetwork) -> impl FnMut(usize, &[f32], &mut [f32]) -> Result<(), KernelError> {
+    |_, observations, outputs| {
+        network.forward(0, observations, outputs);
+        Ok(())
+    }
+}
+
+/// Into how many batches environments are split that so many processes step: two halves, if the processes can be halved.
+fn batches_of(processes: usize) -> usize {
+    if processes.is_multiple_of(2) { 2 } else { processes }
+}
+
 /// The n environments `first` and on.
 struct Chunk {
     envs: Box<dyn VecEnv>,
@@ -333,51 +379,90 @@ impl Chunk {
 
     /// T steps.
     fn collect(&mut self, setup: &Setup<'_>, forward: &mut Forward<'_>) -> Result<(), TrainError> {
-        let (count, inputs) = (self.count, self.observations.len() / self.count);
-        let width = self.head.policy.action_width();
         for t in 0..setup.steps {
-            let rows = t * count..(t + 1) * count;
-            self.seen[rows.start * inputs..rows.end * inputs].copy_from_slice(&self.observations);
-            let observations = &mut self.transitions.observations[rows.start * inputs..rows.end * inputs];
-            observations.copy_from_slice(&self.observations);
-            setup.standardize(observations);
-            forward(t, observations, &mut self.outputs)?;
-            self.keep_values(setup.steps, t);
-            let actions = Actions {
-                stored: &mut self.transitions.actions[rows.start * width..rows.end * width],
-                taken: &mut self.taken,
-                log_probs: &mut self.transitions.log_probs[rows.clone()],
-            };
-            self.actor.act(&self.outputs, setup.first_step.wrapping_add(t as u32), t, actions);
-            self.envs.step(
-                &self.taken,
-                StepBuffers {
-                    observations: &mut self.observations,
-                    rewards: &mut self.transitions.rewards[rows.clone()],
-                    terminated: &mut self.transitions.terminated[rows.clone()],
-                    truncated: &mut self.transitions.truncated[rows.clone()],
-                    final_observations: &mut self.final_observations,
-                },
-            )?;
-            for (i, row) in rows.enumerate() {
-                if self.transitions.truncated[row] > 0.0 {
-                    self.truncated_rows.push(row as u32);
-                    let last = &self.final_observations[i * inputs..(i + 1) * inputs];
-                    self.truncated_observations.extend_from_slice(last);
-                }
+            self.decide(t, setup, forward)?;
+            self.step(t)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the network for the actions of step t.
+    fn decide(&mut self, t: usize, setup: &Setup<'_>, forward: &mut Forward<'_>) -> Result<(), TrainError> {
+        let (count, inputs) = (self.count, self.observations.len() / self.count);
+        let (width, rows) = (self.head.policy.action_width(), t * count..(t + 1) * count);
+        self.seen[rows.start * inputs..rows.end * inputs].copy_from_slice(&self.observations);
+        let observations = &mut self.transitions.observations[rows.start * inputs..rows.end * inputs];
+        observations.copy_from_slice(&self.observations);
+        setup.standardize(observations);
+        forward(t, observations, &mut self.outputs)?;
+        self.keep_values(setup.steps, t);
+        let actions = Actions {
+            stored: &mut self.transitions.actions[rows.start * width..rows.end * width],
+            taken: &mut self.taken,
+            log_probs: &mut self.transitions.log_probs[rows],
+        };
+        self.actor.act(&self.outputs, setup.first_step.wrapping_add(t as u32), t, actions);
+        Ok(())
+    }
+
+    /// Takes step t.
+    fn step(&mut self, t: usize) -> Result<(), TrainError> {
+        let (envs, actions, out) = self.at(t);
+        envs.step(actions, out)?;
+        self.note_step(t);
+        Ok(())
+    }
+
+    /// Lets the environments take a step by themselves; [`finish_step`](Self::finish_step) waits for it.
+    fn begin_step(&mut self) -> Result<(), TrainError> {
+        Ok(self.envs.begin_step(&self.taken)?)
+    }
+
+    fn finish_step(&mut self, t: usize) -> Result<(), TrainError> {
+        let (envs, actions, out) = self.at(t);
+        envs.finish_step(actions, out)?;
+        self.note_step(t);
+        Ok(())
+    }
+
+    /// Environments, actions and where step t goes.
+    fn at(&mut self, t: usize) -> (&mut dyn VecEnv, &[f32], StepBuffers<'_>) {
+        let rows = t * self.count..(t + 1) * self.count;
+        let out = StepBuffers {
+            observations: &mut self.observations,
+            rewards: &mut self.transitions.rewards[rows.clone()],
+            terminated: &mut self.transitions.terminated[rows.clone()],
+            truncated: &mut self.transitions.truncated[rows],
+            final_observations: &mut self.final_observations,
+        };
+        (&mut *self.envs, &self.taken, out)
+    }
+
+    /// Keeps what the end of the rollout needs of step t.
+    fn note_step(&mut self, t: usize) {
+        let (inputs, rows) = (self.observations.len() / self.count, t * self.count..(t + 1) * self.count);
+        if let Some(account) = self.envs.account() {
+            self.transitions.mask[rows.clone()].copy_from_slice(account.counts);
+        }
+        for (i, row) in rows.enumerate() {
+            if self.transitions.truncated[row] > 0.0 {
+                self.truncated_rows.push(row as u32);
+                let last = &self.final_observations[i * inputs..(i + 1) * inputs];
+                self.truncated_observations.extend_from_slice(last);
             }
         }
-        setup.standardize(&mut self.truncated_observations);
-        Ok(())
     }
 
     /// T steps, and the values that the rollout's end needs.
     fn collect_on_host(&mut self, network: &dyn HostNetwork, setup: &Setup<'_>) -> Result<(), TrainError> {
-        self.collect(setup, &mut |_, observations, outputs| {
-            network.forward(0, observations, outputs);
-            Ok(())
-        })?;
-        self.standardize_last(setup);
+        self.collect(setup, &mut forward_on(network))?;
+        self.evaluate_rest(network, setup);
+        Ok(())
+    }
+
+    /// The values of what follows the rollout, and of where episodes were truncated in it.
+    fn evaluate_rest(&mut self, network: &dyn HostNetwork, setup: &Setup<'_>) {
+        self.standardize_rest(setup);
         network.forward(0, &self.normalized, &mut self.outputs);
         self.keep_values(setup.steps, setup.steps);
 
@@ -389,11 +474,11 @@ impl Chunk {
                 self.final_values[k * rows + row as usize] = outputs[self.head.values_at() + k];
             }
         }
-        Ok(())
     }
 
-    /// Makes the observations after the rollout what the network sees of them.
-    fn standardize_last(&mut self, setup: &Setup<'_>) {
+    /// Makes the observations after the rollout, and those of truncated episodes' ends, what the network sees of them.
+    fn standardize_rest(&mut self, setup: &Setup<'_>) {
+        setup.standardize(&mut self.truncated_observations);
         self.normalized.copy_from_slice(&self.observations);
         setup.standardize(&mut self.normalized);
     }

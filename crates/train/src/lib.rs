@@ -30,6 +30,7 @@ pub mod source;
 pub mod spec;
 mod state;
 pub mod statistics;
+pub mod tasks;
 mod tonic;
 pub mod trainer;
 

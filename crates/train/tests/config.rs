@@ -93,7 +93,7 @@ fn toml_has_each_key_once_under_its_comment() {
     }
     assert!(text.contains("learning_rate = 0.00025\n"), "the shortest form of an f32:\n{text}");
     assert!(text.contains("\nhidden = [64, 64]\n"));
-    assert_eq!(text.matches("\n[").count(), 8, "eight sections");
+    assert_eq!(text.matches("\n[").count(), 9, "nine sections");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn set_takes_toml_values_and_bare_words() {
 
 #[test]
 fn every_preset_is_valid_and_holds_only_what_differs() {
-    assert_eq!(PRESETS.len(), 22);
+    assert_eq!(PRESETS.len(), 28);
     let defaults: Vec<_> = leaves(&Table::try_from(Config::default()).unwrap());
     for (task, algo, text) in PRESETS {
         let request = Request { task: (*task).to_owned(), algo: Some(*algo), ..Request::default() };
@@ -271,6 +271,8 @@ fn every_file_of_configs_is_built_in() {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let found: BTreeSet<String> = files.filter(|name| name.ends_with(".toml")).collect();
     let algo = |algo: &Algorithm| format!("{algo:?}").to_lowercase();
-    assert_eq!(found, PRESETS.iter().map(|(task, a, _)| format!("{task}.{}.toml", algo(a))).collect());
+    let file = |task: &str| task.trim_start_matches("gym:").to_owned();
+    assert_eq!(found, PRESETS.iter().map(|(task, a, _)| format!("{}.{}.toml", file(task), algo(a))).collect());
+    assert_eq!(preset("gym:CartPole-v1", Algorithm::Ppo), preset("CartPole-v1", Algorithm::Ppo));
     assert!(preset("CartPole-v0", Algorithm::Ppo).is_none());
 }

@@ -1,6 +1,6 @@
 //! `striatum eval`.
 
-use super::{builtin, say};
+use super::{environments, say};
 use crate::cli::{EvalArgs, WhichArg};
 use anyhow::Result;
 use striatum_train::actor::Choice;
@@ -21,7 +21,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         saved.set_tone(tone)?;
     }
     let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
-    let make_envs = builtin(&saved.config);
+    let make_envs = environments(&saved.config);
     let (evaluation, info) =
         saved.evaluate(&make_envs, (args.device, args.engine), choice, args.seed, args.episodes as usize)?;
     if args.json {

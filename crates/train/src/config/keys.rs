@@ -31,6 +31,10 @@ impl Key {
 pub enum Kind {
     /// Text that is not empty.
     Text,
+    /// Any text.
+    AnyText,
+    /// A list of texts that are not empty.
+    Texts,
     /// `true` or `false`.
     Flag,
     /// One of these words.
@@ -65,6 +69,8 @@ impl Kind {
     pub(super) fn allows(&self, value: &Value) -> bool {
         match *self {
             Self::Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
+            Self::AnyText => value.is_string(),
+            Self::Texts => value.as_array().is_some_and(|texts| texts.iter().all(|text| Self::Text.allows(text))),
             Self::Flag => value.is_boolean(),
             Self::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
             Self::Device => value.is_string(),
@@ -82,6 +88,8 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text => f.write_str("text that is not empty"),
+            Self::AnyText => f.write_str("text"),
+            Self::Texts => f.write_str("a list of texts that are not empty"),
             Self::Flag => f.write_str("true or false"),
             Self::OneOf(words) => {
                 for (i, word) in words.iter().enumerate() {
@@ -338,6 +346,29 @@ pub const KEYS: &[Key] = &[
     ),
     key("run.log_interval", COUNT, "Environment steps between the points of learning curves; 0 is one an iteration."),
     key("run.stop_at_threshold", Kind::Flag, "Whether the run ends once the task counts as solved."),
+    key(
+        "gym.python",
+        Kind::AnyText,
+        "The Python of tasks named gym:ID; if empty, that of the active virtual environment, else python3.",
+    ),
+    key(
+        "gym.workers",
+        Kind::Whole { min: 0, max: 1024 },
+        "Python processes that step such a task's environments; 0 is one a core. Results do not depend on it.",
+    ),
+    key("gym.imports", Kind::Texts, "Python modules to import first, which register tasks."),
+    key("gym.wrappers", Kind::Texts, "Python wrappers by import path, such as my_module.MyWrapper, innermost first."),
+    key("gym.render_mode", Kind::AnyText, "Gymnasium's render mode; if empty, none."),
+    key(
+        "gym.on_env_failure",
+        Kind::OneOf(&["stop", "restart"]),
+        "What a failed worker means: the end of the run, or a new worker and episodes that count as cut.",
+    ),
+    key(
+        "gym.timeout",
+        Kind::Real { min: Excluded(0.0), max: Included(86_400.0) },
+        "Seconds after which a worker that does not answer counts as hanging.",
+    ),
 ];
 
 /// The section of a task's parameters, which the task declares.

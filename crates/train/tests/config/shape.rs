@@ -51,7 +51,7 @@ const OWN: [(&str, &str); 40] = [
 ];
 
 /// ... and those that are the same for all.
-const SHARED: [(&str, &str); 33] = [
+const SHARED: [(&str, &str); 40] = [
     ("algo", "a2c"),
     ("engine", "fused"),
     ("device", "cpu"),
@@ -85,6 +85,13 @@ const SHARED: [(&str, &str); 33] = [
     ("run.checkpoint_interval", "5"),
     ("run.log_interval", "5"),
     ("run.stop_at_threshold", "true"),
+    ("gym.python", "python3.11"),
+    ("gym.workers", "3"),
+    ("gym.imports", "['ale_py']"),
+    ("gym.wrappers", "['my_module.MyWrapper']"),
+    ("gym.render_mode", "rgb_array"),
+    ("gym.on_env_failure", "restart"),
+    ("gym.timeout", "5"),
 ];
 
 /// What one key alone is set over.
