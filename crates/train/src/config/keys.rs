@@ -349,7 +349,7 @@ pub const KEYS: &[Key] = &[
     key(
         "gym.python",
         Kind::AnyText,
-        "The Python of tasks named gym:ID; if empty, that of the active virtual environment, else python3.",
+        "The Python of tasks named gym:ID or envpool:ID; if empty, that of the active virtual environment, else python3.",
     ),
     key(
         "gym.workers",
@@ -358,6 +358,16 @@ pub const KEYS: &[Key] = &[
     ),
     key("gym.imports", Kind::Texts, "Python modules to import first, which register tasks."),
     key("gym.wrappers", Kind::Texts, "Python wrappers by import path, such as my_module.MyWrapper, innermost first."),
+    key(
+        "gym.vectorization",
+        Kind::OneOf(&["none", "sync", "async", "vector-entry-point"]),
+        "Who steps the environments of a worker: the worker, or a vector environment of Gymnasium's or the task's own.",
+    ),
+    key(
+        "gym.autoreset",
+        Kind::OneOf(&["default", "next-step", "same-step", "disabled"]),
+        "When a vector environment starts the next episode; the transitions are the same.",
+    ),
     key("gym.render_mode", Kind::AnyText, "Gymnasium's render mode; if empty, none."),
     key(
         "gym.on_env_failure",

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 const BASE: [&str; 2] = ["network.pathways=dual", "dopamine.sum_decay=0.1"];
 
 /// Every key but `task`, which no layer sets, with a value that [`BASE`] does not have: those that each agent may have for itself...
-const OWN: [(&str, &str); 40] = [
+const OWN: [(&str, &str); 42] = [
     ("seed", "5"),
     ("ppo.learning_rate", "1e-2"),
     ("ppo.anneal_learning_rate", "false"),
@@ -89,6 +89,8 @@ const SHARED: [(&str, &str); 40] = [
     ("gym.workers", "3"),
     ("gym.imports", "['ale_py']"),
     ("gym.wrappers", "['my_module.MyWrapper']"),
+    ("gym.vectorization", "sync"),
+    ("gym.autoreset", "disabled"),
     ("gym.render_mode", "rgb_array"),
     ("gym.on_env_failure", "restart"),
     ("gym.timeout", "5"),
