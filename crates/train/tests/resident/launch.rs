@@ -68,7 +68,7 @@ impl Setup {
             shared_trunk: false,
             head,
         };
-        let weights = |seed: &u64| initial_weights(&spec, &NetworkSettings::default(), *seed);
+        let weights = |seed: &u64| initial_weights(&spec.clone().into(), &NetworkSettings::default(), *seed);
         let statistics = |seed: &u64| {
             let mut stream = Stream::new(*seed, Purpose::User, 1, 0);
             (0..2 * spec.inputs).map(move |_| stream.range(0.4, 0.6) as f32)
