@@ -106,7 +106,7 @@ mod tests {
             hidden: vec![64, 32],
             activation: Activation::Tanh,
             shared_trunk: false,
-            head: HeadLayout { policy: Policy::Gaussian { dims: 3, squash: false }, dual: true, value_heads: 1 },
+            head: HeadLayout::new(Policy::Gaussian { dims: 3, squash: false }, true, 1),
         };
         mlp.into()
     }

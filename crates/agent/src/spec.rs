@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn a_multilayer_perceptron_has_the_parameters_of_its_own_spec() {
         for (dual, shared_trunk) in [(false, false), (true, false), (false, true), (true, true)] {
-            let head = HeadLayout { policy: Policy::Gaussian { dims: 2, squash: false }, dual, value_heads: 3 };
+            let head = HeadLayout::new(Policy::Gaussian { dims: 2, squash: false }, dual, 3);
             let mlp = MlpSpec { inputs: 4, hidden: vec![6, 5], activation: Activation::Tanh, shared_trunk, head };
             let spec = NetworkSpec::from(mlp.clone());
             assert_eq!(spec.params(), mlp.params());
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn the_nature_network_has_the_sizes_of_its_paper() {
         let observation = Observation::Image { channels: 4, height: 84, width: 84, bytes: true };
-        let head = HeadLayout { policy: Policy::Categorical { nvec: vec![6] }, dual: false, value_heads: 1 };
+        let head = HeadLayout::new(Policy::Categorical { nvec: vec![6] }, false, 1);
         let settings = NetworkSettings {
             encoder: Encoder::NatureCnn,
             hidden: Vec::new(),

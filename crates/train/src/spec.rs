@@ -127,7 +127,7 @@ pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> R
     let observation = observation(config, observations)?;
     let policy = policy(config, observation, actions)?;
     let head =
-        HeadLayout { policy, dual: config.network.pathways == Pathways::Dual, value_heads: config.critic.heads() };
+        HeadLayout::new(policy, config.network.pathways == Pathways::Dual, config.critic.heads());
     Ok(NetworkSpec::new(&config.network, observation, head))
 }
 
