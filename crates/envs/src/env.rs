@@ -1,7 +1,10 @@
 //! The two interfaces: [`Env`] is one environment, what a user writes; [`VecEnv`] is N of them, what a trainer steps.
 
-use crate::{EnvError, Space};
+use crate::{EnvError, Frame, LastStep, Moment, Picture, Scene, Space};
 use striatum_rng::Stream;
+
+/// Steps a second at which a task is shown if it names none.
+const FRAME_RATE: f32 = 30.0;
 
 /// What one step gave, apart from the observation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,6 +63,17 @@ pub trait Env: Send {
     /// # Errors
     /// If the state has the wrong length or holds numbers that no state can have.
     fn set_state(&mut self, state: &[f64], observation: &mut [f32]) -> Result<(), EnvError>;
+
+    /// What it looks like now, if it draws itself. `last` is the step that led here; none at the start of an episode.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        let _ = last;
+        None
+    }
+
+    /// Steps a second at which it is shown.
+    fn frame_rate(&self) -> f32 {
+        FRAME_RATE
+    }
 }
 
 impl<E: Env + ?Sized> Env for Box<E> {
@@ -101,6 +115,14 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn set_state(&mut self, state: &[f64], observation: &mut [f32]) -> Result<(), EnvError> {
         (**self).set_state(state, observation)
+    }
+
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        (**self).scene(last)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        (**self).frame_rate()
     }
 }
 
@@ -153,17 +175,6 @@ pub struct Account<'a> {
     pub rewards: &'a [f32],
     /// 1.0 where an episode of the task ended: not where a life was lost.
     pub ends: &'a [f32],
-}
-
-/// A picture of an environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// Pixels of a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// Red, green and blue, row after row: `[height, width, 3]`.
-    pub rgb: Vec<u8>,
 }
 
 /// A batch of N environments of one kind, stepped together.
@@ -262,13 +273,32 @@ pub trait VecEnv: Send {
         0
     }
 
-    /// A picture of environment `env` as it is now, if the task can draw one.
+    /// The pixels of environment `env` as it is now, if it gives any.
     ///
     /// # Errors
     /// If the environment fails.
     fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
         let _ = env;
         Ok(None)
+    }
+
+    /// Keeps of every environment, from now on, what [`picture`](Self::picture) shows of the last step and of the end of an episode.
+    fn watch(&mut self) {}
+
+    /// A picture of environment `env`, if it has any; that of an episode's end after [`watch`](Self::watch) only.
+    ///
+    /// # Errors
+    /// If the environment fails.
+    fn picture(&mut self, env: usize, moment: Moment) -> Result<Option<Picture>, EnvError> {
+        match moment {
+            Moment::Now => Ok(self.frame(env)?.map(Picture::Frame)),
+            Moment::End => Ok(None),
+        }
+    }
+
+    /// Steps a second at which the task is shown.
+    fn frame_rate(&self) -> f32 {
+        FRAME_RATE
     }
 
     /// Everything needed to go on bit for bit.
@@ -348,6 +378,18 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
 
     fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
         (**self).frame(env)
+    }
+
+    fn watch(&mut self) {
+        (**self).watch();
+    }
+
+    fn picture(&mut self, env: usize, moment: Moment) -> Result<Option<Picture>, EnvError> {
+        (**self).picture(env, moment)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        (**self).frame_rate()
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -30,14 +30,16 @@ mod error;
 pub mod memory;
 mod params;
 mod registry;
+pub mod scene;
 mod space;
 mod trace;
 
 pub use batch::Batch;
-pub use env::{Account, Env, Frame, Snapshot, Step, StepBuffers, VecEnv};
+pub use env::{Account, Env, Snapshot, Step, StepBuffers, VecEnv};
 pub use error::EnvError;
 pub use params::{Param, ParamDefault, ParamKind, Params};
 pub use registry::{TaskInfo, check_params, make, make_one, make_one_with, make_with, task, tasks};
+pub use scene::{Frame, LastStep, Moment, Picture, Scene};
 pub use space::{Pixel, Space};
 pub use striatum_rng::{Purpose, Stream};
 pub use trace::{TraceStep, parse_actions, parse_state, trace, trace_env};
