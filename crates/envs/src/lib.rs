@@ -31,6 +31,7 @@ mod params;
 mod registry;
 mod space;
 mod trace;
+pub mod wrappers;
 
 pub use batch::Batch;
 pub use env::{Account, Env, Frame, Snapshot, Step, StepBuffers, VecEnv};
