@@ -146,6 +146,29 @@ pub struct StepBuffers<'a> {
 }
 
 impl<'a> StepBuffers<'a> {
+    /// The same buffers for a shorter time.
+    pub fn reborrow(&mut self) -> StepBuffers<'_> {
+        StepBuffers {
+            observations: self.observations,
+            rewards: self.rewards,
+            terminated: self.terminated,
+            truncated: self.truncated,
+            final_observations: self.final_observations,
+        }
+    }
+
+    /// Whether the episode of environment `env` has ended.
+    pub fn ended(&self, env: usize) -> bool {
+        self.terminated[env] + self.truncated[env] > 0.0
+    }
+
+    /// Makes the observation of environment `env` the last one of its episode.
+    pub(crate) fn end(&mut self, env: usize) {
+        let width = self.observations.len() / self.rewards.len();
+        let row = env * width..(env + 1) * width;
+        self.final_observations[row.clone()].copy_from_slice(&self.observations[row]);
+    }
+
     /// The buffers of the first `envs` environments, and those of the rest; `width` is that of an observation.
     pub(crate) fn split_at(self, envs: usize, width: usize) -> (Self, StepBuffers<'a>) {
         let (observations, observations_rest) = self.observations.split_at_mut(envs * width);
@@ -273,6 +296,16 @@ pub trait VecEnv: Send {
         0
     }
 
+    /// What the choices of a discrete action are called, one a choice; empty if the task does not name them.
+    fn action_names(&self) -> &[String] {
+        &[]
+    }
+
+    /// Whether a [`snapshot`](Self::snapshot) holds the episodes under way. Where it does not, [`restore`](Self::restore) starts new ones.
+    fn keeps_episodes(&self) -> bool {
+        true
+    }
+
     /// The pixels of environment `env` as it is now, if it gives any.
     ///
     /// # Errors
@@ -301,7 +334,7 @@ pub trait VecEnv: Send {
         FRAME_RATE
     }
 
-    /// Everything needed to go on bit for bit.
+    /// Everything needed to go on bit for bit, as far as the batch [keeps](Self::keeps_episodes) it.
     fn snapshot(&self) -> Snapshot;
 
     /// Restores what [`snapshot`](Self::snapshot) gave and writes the current observations, `[N, observation width]`.
@@ -374,6 +407,14 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
 
     fn action_mask_width(&self) -> usize {
         (**self).action_mask_width()
+    }
+
+    fn action_names(&self) -> &[String] {
+        (**self).action_names()
+    }
+
+    fn keeps_episodes(&self) -> bool {
+        (**self).keeps_episodes()
     }
 
     fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {

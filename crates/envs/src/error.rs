@@ -71,6 +71,30 @@ pub enum EnvError {
         "these environments step together only; frame skip, no-op, fire and life wrappers need environments of their own"
     )]
     Together,
+    /// A wrapper that does not fit the task.
+    #[error("`wrappers.{key}` needs {needs}, and this task has {has}; {fix}")]
+    Wrapper {
+        /// The setting.
+        key: &'static str,
+        /// What it needs.
+        needs: String,
+        /// What there is in its place.
+        has: String,
+        /// What helps.
+        fix: String,
+    },
+    /// An observation that is none of the choices of its space.
+    #[error("environment {env} observed {value} as choice {index} among {n}; choices are whole numbers counted from 0")]
+    NoChoice {
+        /// Index of the environment in its batch.
+        env: usize,
+        /// Which of the observation's choices.
+        index: usize,
+        /// What was observed.
+        value: f32,
+        /// The number of options.
+        n: usize,
+    },
     /// A state that cannot be set.
     #[error("the state does not fit: {0}")]
     BadState(String),

@@ -33,6 +33,7 @@ mod registry;
 pub mod scene;
 mod space;
 mod trace;
+pub mod wrappers;
 
 pub use batch::Batch;
 pub use env::{Account, Env, Snapshot, Step, StepBuffers, VecEnv};
