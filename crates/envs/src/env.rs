@@ -264,6 +264,11 @@ pub trait VecEnv: Send {
         false
     }
 
+    /// How many processes step the environments, of which this batch may have a part only; none where they step within this one.
+    fn processes(&self) -> Option<usize> {
+        None
+    }
+
     /// Starts a step that [`finish_step`](Self::finish_step) waits for, where the batch [is asynchronous](Self::is_asynchronous).
     ///
     /// # Errors
@@ -334,6 +339,11 @@ pub trait VecEnv: Send {
         FRAME_RATE
     }
 
+    /// What has happened since the last call that a person should know of, such as a worker that was started anew.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Everything needed to go on bit for bit, as far as the batch [keeps](Self::keeps_episodes) it.
     fn snapshot(&self) -> Snapshot;
 
@@ -389,6 +399,10 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
         (**self).is_asynchronous()
     }
 
+    fn processes(&self) -> Option<usize> {
+        (**self).processes()
+    }
+
     fn begin_step(&mut self, actions: &[f32]) -> Result<(), EnvError> {
         (**self).begin_step(actions)
     }
@@ -431,6 +445,10 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
 
     fn frame_rate(&self) -> f32 {
         (**self).frame_rate()
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        (**self).take_notes()
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -66,6 +66,12 @@ pub enum EnvError {
         /// Which of the action's choices.
         choice: usize,
     },
+    /// A task that is made outside this program cannot be had; the message says why, and what to do.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A task outside this program failed; the message names environment and cause.
+    #[error("{0}")]
+    Failed(String),
     /// Something was asked of one environment of a batch that only steps as a whole.
     #[error(
         "these environments step together only; frame skip, no-op, fire and life wrappers need environments of their own"

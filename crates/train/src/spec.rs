@@ -126,8 +126,7 @@ pub fn training_spec(config: &Config, envs: &dyn VecEnv) -> Result<NetworkSpec, 
 pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> Result<NetworkSpec, SpecError> {
     let observation = observation(config, observations)?;
     let policy = policy(config, observation, actions)?;
-    let head =
-        HeadLayout::new(policy, config.network.pathways == Pathways::Dual, config.critic.heads());
+    let head = HeadLayout::new(policy, config.network.pathways == Pathways::Dual, config.critic.heads());
     Ok(NetworkSpec::new(&config.network, observation, head))
 }
 
