@@ -462,6 +462,10 @@ impl VecEnv for GymEnvs {
         worker.frame().map_err(|trouble| self.error(&envs, &trouble))
     }
 
+    fn keeps_episodes(&self) -> bool {
+        false
+    }
+
     fn take_notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
     }

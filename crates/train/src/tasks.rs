@@ -26,6 +26,13 @@ pub fn bridged(config: &Config) -> Option<Task> {
     })
 }
 
+/// Has environments of Python's draw themselves, which they do only if they are made for it.
+pub fn with_pictures(config: &mut Config) {
+    if Task::is_name(&config.task) && config.gym.render_mode.is_empty() {
+        config.gym.render_mode = "rgb_array".to_owned();
+    }
+}
+
 /// Whether a name can be a task's: that of a built-in one, or one of Python's, whatever Python has.
 ///
 /// # Errors

@@ -26,7 +26,9 @@ presets!(
     "Conditioning-v0",
     "RiskyChoice-v0",
     "CliffGamble-v0",
-    "Vigour-v0";
+    "Vigour-v0",
+    "CartPoleNoVel-v1",
+    "RepeatPrevious-v0";
     "LunarLander-v3",
     "LunarLanderContinuous-v3",
     "BipedalWalker-v3",

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 const BASE: [&str; 2] = ["network.pathways=dual", "dopamine.sum_decay=0.1"];
 
 /// Every key but `task`, which no layer sets, with a value that [`BASE`] does not have: those that each agent may have for itself...
-const OWN: [(&str, &str); 42] = [
+const OWN: [(&str, &str); 40] = [
     ("seed", "5"),
     ("ppo.learning_rate", "1e-2"),
     ("ppo.anneal_learning_rate", "false"),
@@ -51,7 +51,7 @@ const OWN: [(&str, &str); 42] = [
 ];
 
 /// ... and those that are the same for all.
-const SHARED: [(&str, &str); 40] = [
+const SHARED: [(&str, &str); 44] = [
     ("algo", "a2c"),
     ("engine", "fused"),
     ("device", "cpu"),
@@ -64,8 +64,10 @@ const SHARED: [(&str, &str); 40] = [
     ("ppo.normalize_advantages", "false"),
     ("a2c.num_steps", "7"),
     ("a2c.normalize_advantages", "true"),
+    ("network.encoder", "nature-cnn"),
     ("network.hidden", "[32, 32]"),
     ("network.activation", "relu"),
+    ("network.layer_norm", "true"),
     ("network.shared_trunk", "true"),
     ("network.pathways", "single"),
     ("network.squash", "true"),
