@@ -280,11 +280,6 @@ pub trait VecEnv: Send {
         &[]
     }
 
-    /// Whether a [`snapshot`](Self::snapshot) holds the episodes under way. Where it does not, [`restore`](Self::restore) starts new ones.
-    fn keeps_episodes(&self) -> bool {
-        true
-    }
-
     /// A picture of environment `env` as it is now, if the task can draw one.
     ///
     /// # Errors
@@ -294,7 +289,7 @@ pub trait VecEnv: Send {
         Ok(None)
     }
 
-    /// Everything needed to go on bit for bit, as far as the batch [keeps](Self::keeps_episodes) it.
+    /// Everything needed to go on bit for bit. Without a state (`state_width` 0) a restored environment starts its next episode.
     fn snapshot(&self) -> Snapshot;
 
     /// Restores what [`snapshot`](Self::snapshot) gave and writes the current observations, `[N, observation width]`.
@@ -371,10 +366,6 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
 
     fn action_names(&self) -> &[String] {
         (**self).action_names()
-    }
-
-    fn keeps_episodes(&self) -> bool {
-        (**self).keeps_episodes()
     }
 
     fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {

@@ -22,9 +22,11 @@ struct Recorded {
     first: String,
     /// Action, reward, ends, hashes of the observation and of the last one of an episode.
     steps: Vec<(u32, f32, u8, u8, String, Option<String>)>,
-    /// Action (-1 is a reset), reward, ends, lives.
-    calls: Vec<(i32, f32, u8, u8, u32)>,
+    calls: Vec<Call>,
 }
+
+/// Action (-1 is a reset), reward, terminated, truncated, lives.
+type Call = (i32, f32, u8, u8, u32);
 
 #[derive(Deserialize)]
 struct Resized {
@@ -82,7 +84,7 @@ impl Frames {
 
 /// Plays recorded calls, and refuses others.
 struct Replay {
-    calls: Vec<Vec<(i32, f32, u8, u8, u32)>>,
+    calls: Vec<Vec<Call>>,
     frames: Vec<Vec<Vec<f32>>>,
     /// The next call of each environment.
     next: Vec<usize>,

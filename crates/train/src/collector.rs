@@ -124,11 +124,16 @@ impl Collector {
             for chunk in &mut self.chunks {
                 let chunk = exclusive(chunk);
                 let (first, rows) = (chunk.first, t * chunk.count..(t + 1) * chunk.count);
-                let Transitions { rewards, terminated, truncated, .. } = &chunk.transitions;
+                let Transitions { rewards, terminated, truncated, mask, .. } = &chunk.transitions;
+                let has_account = !chunk.game_rewards.is_empty();
                 for (i, row) in rows.clone().enumerate() {
                     let end = terminated[row] + truncated[row];
-                    session.episodes.step(first + i, rewards[row], end > 0.0);
                     self.step_ends[first + i] = end;
+                    let (reward, end) =
+                        if has_account { (chunk.game_rewards[row], chunk.game_ends[row]) } else { (rewards[row], end) };
+                    if mask[row] + end > 0.0 {
+                        session.episodes.step(first + i, reward, end > 0.0);
+                    }
                 }
                 self.step_rewards[first..first + chunk.count].copy_from_slice(&rewards[rows.clone()]);
                 if session.normalizer.is_some() {
@@ -249,6 +254,9 @@ struct Chunk {
     final_observations: Vec<f32>,
     /// `[T, n, ..]`.
     transitions: Transitions,
+    /// Rewards and ends of episodes as the task counts them, `[T, n]`, where those that are learned from are others; else empty.
+    game_rewards: Vec<f32>,
+    game_ends: Vec<f32>,
     /// Raw observations, `[T, n, inputs]`.
     seen: Vec<f32>,
     /// `[K, T + 1, n]` and `[K, T, n]`; on a device that keeps them there is anything here.
@@ -279,6 +287,8 @@ impl Chunk {
             final_observations: vec![0.0; count * inputs],
             observations,
             transitions: Transitions::default(),
+            game_rewards: Vec::new(),
+            game_ends: Vec::new(),
             seen: Vec::new(),
             values: Vec::new(),
             final_values: Vec::new(),
@@ -359,6 +369,7 @@ impl Chunk {
                     final_observations: &mut self.final_observations,
                 },
             )?;
+            self.keep_account(rows.clone());
             for (i, row) in rows.enumerate() {
                 if self.transitions.truncated[row] > 0.0 {
                     self.truncated_rows.push(row as u32);
@@ -369,6 +380,17 @@ impl Chunk {
         }
         setup.standardize(&mut self.truncated_observations);
         Ok(())
+    }
+
+    /// Keeps the task's own account of a step, if it has one.
+    fn keep_account(&mut self, rows: Range<usize>) {
+        let Some(account) = self.envs.account() else { return };
+        let steps = self.transitions.rewards.len();
+        self.game_rewards.resize(steps, 0.0);
+        self.game_ends.resize(steps, 0.0);
+        self.game_rewards[rows.clone()].copy_from_slice(account.rewards);
+        self.game_ends[rows.clone()].copy_from_slice(account.ends);
+        self.transitions.mask[rows].copy_from_slice(account.counts);
     }
 
     /// T steps, and the values that the rollout's end needs.

@@ -21,6 +21,7 @@ use anyhow::Result;
 use clap::CommandFactory;
 use std::io::{self, Write};
 use striatum_envs::VecEnv;
+use striatum_envs::wrappers::wrap;
 use striatum_train::TrainError;
 use striatum_train::config::Config;
 
@@ -46,14 +47,14 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// Makes batches of the built-in task that a configuration names, with its parameters.
+/// Makes batches of the built-in task that a configuration names, with its parameters and wrappers.
 fn builtin(config: &Config) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
     move |count| builtin_of(config, count)
 }
 
-/// A batch of the built-in task that a configuration names, with its parameters.
+/// A batch of the built-in task that a configuration names, with its parameters and wrappers.
 fn builtin_of(config: &Config, count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
-    Ok(striatum_envs::make_with(&config.task, count, &config.env)?)
+    Ok(wrap(striatum_envs::make_with(&config.task, count, &config.env)?, &config.wrappers)?)
 }
 
 /// Writes a line to stderr, as far as anyone reads it.

@@ -2,6 +2,7 @@
 //! the defaults.
 
 use striatum_agent::Algorithm;
+use striatum_envs::wrappers::WrapperPreset;
 
 macro_rules! presets {
     ($($task:literal),*) => {
@@ -31,4 +32,15 @@ presets!(
 #[must_use]
 pub fn preset(task: &str, algo: Algorithm) -> Option<&'static str> {
     PRESETS.iter().find(|preset| (preset.0, preset.1) == (task, algo)).map(|preset| preset.2)
+}
+
+/// The settings that a preset of wrappers stands for, if it has any for the task.
+#[must_use]
+pub fn wrapper_preset(task: &str, preset: WrapperPreset) -> Option<&'static str> {
+    let atari = match preset {
+        WrapperPreset::Auto => task.starts_with("gym:ALE/"),
+        WrapperPreset::None => false,
+        WrapperPreset::Atari => true,
+    };
+    atari.then_some(include_str!("../../../../configs/wrappers/atari.toml"))
 }
