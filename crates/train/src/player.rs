@@ -18,6 +18,7 @@ pub(crate) struct Played<'a> {
     /// The action as the policy sees it, and as the environment took it.
     pub stored: &'a [f32],
     pub taken: &'a [f32],
+    /// In the task's own account.
     pub reward: f32,
     /// An episode that does both counts as terminated.
     pub terminated: bool,
@@ -128,9 +129,14 @@ impl<'a, B: Backend> Player<'a, B> {
         self.envs.account().is_none_or(|account| account.counts[env] > 0.0)
     }
 
-    /// Whether the last step ended an episode.
-    pub fn ends(&self, env: usize) -> bool {
+    /// Whether the last step ended what is an episode to the agent, such as a life.
+    pub fn ended(&self, env: usize) -> bool {
         self.terminated[env] + self.truncated[env] > 0.0
+    }
+
+    /// Whether the last step ended an episode of the task.
+    pub fn ends(&self, env: usize) -> bool {
+        self.envs.account().map_or_else(|| self.ended(env), |account| account.ends[env] > 0.0)
     }
 
     /// The last step of an environment, after which its episode is `cut` or not.
@@ -143,7 +149,7 @@ impl<'a, B: Backend> Player<'a, B> {
             outputs: row(&self.outputs, env, count),
             stored: row(&self.stored, env, count),
             taken: row(&self.taken, env, count),
-            reward: self.rewards[env],
+            reward: self.envs.account().map_or(self.rewards[env], |account| account.rewards[env]),
             terminated: self.terminated[env] > 0.0,
             truncated: self.truncated[env] > 0.0 || cut,
             lost: !self.counts(env),

@@ -113,6 +113,23 @@ fn toml_parses_back_to_an_equal_config_with_further_comments_too() {
     assert_eq!(Config::from_toml(&commented, "the text").unwrap(), config);
 }
 
+#[test]
+fn atari_games_get_cleanrl_s_wrappers_unless_told_otherwise() {
+    let of = |task: &str, sets: &[&str]| {
+        let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+        Config::resolve(&Request { task: task.to_owned(), sets, ..Request::default() }).unwrap().wrappers
+    };
+    let plain = striatum_envs::wrappers::WrapperSettings::default();
+    let atari = of("gym:ALE/Breakout-v5", &[]);
+    assert_eq!((atari.noop_max, atari.frame_skip, &atari.resize[..], atari.frame_stack), (30, 4, &[84, 84][..], 4));
+    assert!(atari.episodic_life && atari.fire_reset && atari.reward_sign && atari.grayscale && atari.max_pool);
+    assert_eq!(of("Custom-v0", &[]), plain);
+    let none = of("gym:ALE/Breakout-v5", &["wrappers.preset=none", "wrappers.frame_stack=2"]);
+    assert_eq!((none.frame_skip, none.frame_stack), (1, 2));
+    let asked = of("Custom-v0", &["wrappers.preset=atari", "wrappers.resize=64"]);
+    assert_eq!((asked.noop_max, &asked.resize[..]), (30, &[64, 64][..]));
+}
+
 proptest! {
     #[test]
     fn any_valid_numbers_survive_toml(
