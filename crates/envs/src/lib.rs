@@ -23,13 +23,16 @@
 //! ```
 
 mod batch;
+mod chance;
 pub mod classic;
 pub mod dopamine;
 mod env;
 mod error;
+mod minatar;
 mod params;
 mod registry;
 mod space;
+mod toy_text;
 mod trace;
 
 pub use batch::Batch;

@@ -245,7 +245,7 @@ fn set_takes_toml_values_and_bare_words() {
 
 #[test]
 fn every_preset_is_valid_and_holds_only_what_differs() {
-    assert_eq!(PRESETS.len(), 22);
+    assert_eq!(PRESETS.len(), 32);
     let defaults: Vec<_> = leaves(&Table::try_from(Config::default()).unwrap());
     for (task, algo, text) in PRESETS {
         let request = Request { task: (*task).to_owned(), algo: Some(*algo), ..Request::default() };
@@ -267,9 +267,13 @@ fn every_preset_is_valid_and_holds_only_what_differs() {
 
 #[test]
 fn every_file_of_configs_is_built_in() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let found: BTreeSet<String> = files.filter(|name| name.ends_with(".toml")).collect();
+    let files = |folder: &str| -> Vec<String> {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs").join(folder);
+        let files = std::fs::read_dir(path).unwrap();
+        files.map(|entry| format!("{folder}{}", entry.unwrap().file_name().into_string().unwrap())).collect()
+    };
+    let all = files("").into_iter().chain(files("MinAtar/"));
+    let found: BTreeSet<String> = all.filter(|name| name.ends_with(".toml")).collect();
     let algo = |algo: &Algorithm| format!("{algo:?}").to_lowercase();
     assert_eq!(found, PRESETS.iter().map(|(task, a, _)| format!("{task}.{}.toml", algo(a))).collect());
     assert!(preset("CartPole-v0", Algorithm::Ppo).is_none());

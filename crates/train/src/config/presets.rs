@@ -24,7 +24,12 @@ presets!(
     "Conditioning-v0",
     "RiskyChoice-v0",
     "CliffGamble-v0",
-    "Vigour-v0"
+    "Vigour-v0",
+    "MinAtar/Breakout-v1",
+    "MinAtar/Asterix-v1",
+    "MinAtar/Freeway-v1",
+    "MinAtar/Seaquest-v1",
+    "MinAtar/SpaceInvaders-v1"
 );
 
 /// The built-in preset of a task and an algorithm; other tasks use the defaults.
