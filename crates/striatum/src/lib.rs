@@ -29,8 +29,11 @@ pub fn train_task<E: envs::Env + 'static>(
     out: &Path,
 ) -> Result<Summary, TrainError> {
     config.validate()?;
-    let make_envs = |count| Ok(Box::new(envs::Batch::new(count, &make)?) as Box<dyn envs::VecEnv>);
+    let make_envs = |count| {
+        let batch = Box::new(envs::Batch::new(count, &make)?);
+        Ok(envs::wrappers::wrap(batch, &config.wrappers)?)
+    };
     let options =
         RunOptions { out: out.to_owned(), stop_after: None, interrupted: &AtomicBool::new(false), quiet: false };
-    run::train(config, &make_envs, &options)
+    run::train(config.clone(), &make_envs, &options)
 }

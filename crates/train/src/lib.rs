@@ -24,6 +24,7 @@ pub mod plot;
 pub mod probe;
 pub mod recording;
 pub mod resident;
+mod rows;
 pub mod run;
 pub mod saved;
 mod scalars;

@@ -2,18 +2,20 @@
 
 use crate::config::Config;
 use crate::error::TrainError;
+use striatum_envs::wrappers::wrap;
 use striatum_envs::{EnvError, VecEnv};
 use striatum_gym::Task;
 
-/// A batch of `count` environments of the task that a configuration names, built-in or Python's, with its parameters.
+/// A batch of `count` environments of the task that a configuration names, built-in or Python's, with its parameters and wrappers.
 ///
 /// # Errors
 /// If there is no such task, or it cannot be made.
 pub fn make(config: &Config, count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
-    match bridged(config) {
-        Some(task) => Ok(Box::new(striatum_gym::make(&task, count)?)),
-        None => Ok(striatum_envs::make_with(&config.task, count, &config.env)?),
-    }
+    let batch = match bridged(config) {
+        Some(task) => Box::new(striatum_gym::make(&task, count)?),
+        None => striatum_envs::make_with(&config.task, count, &config.env)?,
+    };
+    Ok(wrap(batch, &config.wrappers)?)
 }
 
 /// The task of Python's that a configuration names, if it names one.

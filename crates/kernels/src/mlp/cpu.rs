@@ -57,8 +57,8 @@ impl MlpCpu {
     /// A network of `spec`'s shape for A agents that runs on the threads of `cpu`, at the machine's best [`SimdLevel`].
     ///
     /// # Panics
-    /// If the width of the observation, of a hidden layer, of a pathway or of the value heads is 0, if an observation is shorter than a mask,
-    /// or if there is a memory.
+    /// If the width of the observation, of a hidden layer, of a pathway or of the value heads is 0, if an observation is
+    /// nothing but a mask, or if there is a memory.
     pub fn new(spec: &MlpSpec, agents: usize, cpu: &Cpu) -> Self {
         Self::with_simd(spec, agents, cpu, SimdLevel::detect())
     }
@@ -68,12 +68,10 @@ impl MlpCpu {
     /// # Panics
     /// As [`new`](Self::new).
     pub fn with_simd(spec: &MlpSpec, agents: usize, cpu: &Cpu, level: SimdLevel) -> Self {
-        let widths = [spec.inputs, spec.head.policy.logits(), spec.head.value_heads];
+        let head = &spec.head;
+        assert!(head.mask_width() < spec.inputs && head.carried == 0, "a mask too wide, or a memory: {spec:?}");
+        let widths = [spec.observed(), head.policy.logits(), head.value_heads];
         assert!(widths.iter().chain(&spec.hidden).all(|&w| w > 0), "a width of the network is 0: {spec:?}");
-        assert!(
-            spec.head.mask_width() <= spec.inputs && spec.head.carried == 0,
-            "a mask or a state too wide: {spec:?}"
-        );
         let plan = Plan::new(spec, level.checked());
         Self {
             packed: Buffer::new(agents * plan.packed_len),
@@ -126,8 +124,9 @@ impl MlpCpu {
             let rows = item * plan.tile..rows.min((item + 1) * plan.tile);
             // SAFETY: every item has rows of its own.
             let outputs = unsafe { outputs.part(scale(&rows, plan.width)) };
-            let Scratch { values, heads, .. } = &mut *lock(&self.scratch[thread]);
+            let Scratch { values, heads, sparse, .. } = &mut *lock(&self.scratch[thread]);
             let observations = &observations[scale(&rows, plan.inputs)];
+            let observations = (observations, sparse.find(observations, plan.inputs).map(|found| &*found));
             tile::forward(plan, self.packed_of(agent), observations, outputs, values.as_mut_slice(), heads);
         });
     }
@@ -140,9 +139,10 @@ impl MlpCpu {
         self.check(observations, rows, outputs);
         let plan = &self.plan;
         let free = self.scratch.iter().find_map(|scratch| scratch.try_lock().ok());
-        let Scratch { values, heads, .. } = &mut *free.unwrap_or_else(|| lock(&self.scratch[0]));
+        let Scratch { values, heads, sparse, .. } = &mut *free.unwrap_or_else(|| lock(&self.scratch[0]));
         let tiles = observations.chunks(plan.tile * plan.inputs).zip(outputs.chunks_mut(plan.tile * plan.width));
         for (observations, outputs) in tiles {
+            let observations = (observations, sparse.find(observations, plan.inputs).map(|found| &*found));
             tile::forward(plan, self.packed_of(agent), observations, outputs, values.as_mut_slice(), heads);
         }
     }
@@ -171,7 +171,7 @@ impl MlpCpu {
         let segments = Segments::new(rows, plan.tile);
         let parallel = 3 * rows * plan.params >= PARALLEL;
         self.cpu.pool().split(segments.count, parallel, &|thread, segment| {
-            let Scratch { values, heads, back, observations, outputs } = &mut *lock(&scratch[thread]);
+            let Scratch { values, heads, sparse, back, observations, outputs } = &mut *lock(&scratch[thread]);
             // SAFETY: every segment has a gradient of its own.
             let gradient = unsafe { sums.part(segment * plan.gradient_len..(segment + 1) * plan.gradient_len) };
             gradient.fill(0.0);
@@ -180,6 +180,11 @@ impl MlpCpu {
                 let observations = &mut observations.as_mut_slice()[..rows.len() * plan.inputs];
                 let outputs = &mut outputs.as_mut_slice()[..rows.len() * plan.width];
                 pass.observations(rows.clone(), observations);
+                let found = sparse.find(observations, plan.inputs).map(|found| {
+                    found.transpose();
+                    &*found
+                });
+                let observations = (&*observations, found);
                 tile::forward(plan, packed, observations, outputs, values.as_mut_slice(), heads);
                 back.seed(asymmetric, outputs.len(), |d_outputs, d_trunk| {
                     pass.loss(tile, rows, outputs, d_outputs, d_trunk);

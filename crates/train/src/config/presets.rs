@@ -2,6 +2,7 @@
 //! the defaults.
 
 use striatum_agent::Algorithm;
+use striatum_envs::wrappers::WrapperPreset;
 
 macro_rules! presets {
     ($($task:literal),*; $($bridged:literal),*) => {
@@ -28,7 +29,12 @@ presets!(
     "CliffGamble-v0",
     "Vigour-v0",
     "CartPoleNoVel-v1",
-    "RepeatPrevious-v0";
+    "RepeatPrevious-v0",
+    "MinAtar/Breakout-v1",
+    "MinAtar/Asterix-v1",
+    "MinAtar/Freeway-v1",
+    "MinAtar/Seaquest-v1",
+    "MinAtar/SpaceInvaders-v1";
     "LunarLander-v3",
     "LunarLanderContinuous-v3",
     "BipedalWalker-v3",
@@ -43,4 +49,15 @@ presets!(
 pub fn preset(task: &str, algo: Algorithm) -> Option<&'static str> {
     let of = |task: &str| PRESETS.iter().find(|preset| (preset.0, preset.1) == (task, algo)).map(|preset| preset.2);
     of(task).or_else(|| of(task.strip_prefix("gym:")?))
+}
+
+/// The settings that a preset of wrappers stands for, if it has any for the task.
+#[must_use]
+pub fn wrapper_preset(task: &str, preset: WrapperPreset) -> Option<&'static str> {
+    let atari = match preset {
+        WrapperPreset::Auto => task.starts_with("gym:ALE/"),
+        WrapperPreset::None => false,
+        WrapperPreset::Atari => true,
+    };
+    atari.then_some(include_str!("../../../../configs/wrappers/atari.toml"))
 }

@@ -51,7 +51,7 @@ const OWN: [(&str, &str); 40] = [
 ];
 
 /// ... and those that are the same for all.
-const SHARED: [(&str, &str); 44] = [
+const SHARED: [(&str, &str); 61] = [
     ("algo", "a2c"),
     ("engine", "fused"),
     ("device", "cpu"),
@@ -81,6 +81,23 @@ const SHARED: [(&str, &str); 44] = [
     ("normalize.rewards", "true"),
     ("normalize.observation_clip", "5"),
     ("normalize.reward_clip", "5"),
+    ("wrappers.preset", "none"),
+    ("wrappers.sticky", "0.25"),
+    ("wrappers.noop_max", "30"),
+    ("wrappers.frame_skip", "4"),
+    ("wrappers.max_pool", "false"),
+    ("wrappers.time_limit", "100"),
+    ("wrappers.episodic_life", "true"),
+    ("wrappers.fire_reset", "true"),
+    ("wrappers.reward_sign", "true"),
+    ("wrappers.reward_clip", "[-1, 1]"),
+    ("wrappers.action_rescale", "true"),
+    ("wrappers.resize", "84"),
+    ("wrappers.grayscale", "true"),
+    ("wrappers.flatten", "true"),
+    ("wrappers.flatten_scale", "1"),
+    ("wrappers.observation_rescale", "[-1, 1]"),
+    ("wrappers.frame_stack", "4"),
     ("eval.interval", "5"),
     ("eval.episodes", "5"),
     ("eval.continuing_steps", "5"),
