@@ -32,7 +32,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Resets the environments with the run's seed. Without `parallel` there is one chunk.
+    /// Resets the environments with the run's seed. Without `parallel` there is one chunk, unless environments step by themselves.
     ///
     /// # Errors
     /// If an environment gives a number that is not finite.
@@ -43,10 +43,11 @@ impl Collector {
         make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError>,
     ) -> Result<Self, TrainError> {
         let num_envs = config.num_envs;
-        let size = match make_envs(1)?.processes() {
-            _ if !parallel => num_envs,
-            None => num_envs.div_ceil(4).clamp(CHUNK.start, CHUNK.end),
+        let probe = make_envs(1)?;
+        let size = match probe.processes().filter(|_| parallel || probe.is_asynchronous()) {
             Some(processes) => num_envs.div_ceil(batches_of(processes)),
+            None if parallel => num_envs.div_ceil(4).clamp(CHUNK.start, CHUNK.end),
+            None => num_envs,
         };
         let chunks = (0..num_envs).step_by(size).map(|first| {
             let envs = make_envs(size.min(num_envs - first))?;
@@ -79,20 +80,62 @@ impl Collector {
             let clip = session.config.normalize.observation_clip;
             self.standardizer.get_or_insert_with(|| normalizer.standardizer(clip)).follow(normalizer);
         }
-        let setup = Setup { steps: rollout.steps, first_step: self.steps, standardizer: self.standardizer.as_ref() };
+        let standardizer = self.standardizer.take();
+        let setup = Setup {
+            steps: rollout.steps,
+            envs: self.num_envs,
+            first_step: self.steps,
+            standardizer: standardizer.as_ref(),
+        };
         for chunk in &mut self.chunks {
             exclusive(chunk).begin(rollout.steps, &self.log_std, session.inverse_temperature());
         }
-        let asynchronous = self.chunks.iter_mut().all(|chunk| exclusive(chunk).envs.is_asynchronous());
-        match learner.on_host() {
-            Some(network) if asynchronous => self.in_lockstep(network, &setup)?,
-            Some(network) => self.on_host(network, &setup)?,
-            None => self.on_device(learner, rollout, &setup)?,
-        }
+        let collected = self.collect_from(learner, rollout, &setup);
+        self.standardizer = standardizer;
+        collected?;
         self.steps = self.steps.wrapping_add(rollout.steps as u32);
         self.take_stock(session, rollout.steps);
         for chunk in &mut self.chunks {
             exclusive(chunk).write(learner, rollout);
+        }
+        Ok(())
+    }
+
+    /// Takes the rollout's steps wherever the network is.
+    fn collect_from<B: Backend>(
+        &mut self,
+        learner: &mut Learner<B>,
+        rollout: &mut Rollout<B>,
+        setup: &Setup<'_>,
+    ) -> Result<(), TrainError> {
+        let asynchronous = self.chunks.iter_mut().all(|chunk| exclusive(chunk).envs.is_asynchronous());
+        match learner.on_host() {
+            Some(network) if asynchronous => {
+                self.in_lockstep(setup, &mut forward_on(network))?;
+                self.chunks.iter_mut().for_each(|chunk| exclusive(chunk).evaluate_rest(network, setup));
+                Ok(())
+            }
+            Some(network) => self.on_host(network, setup),
+            None => self.on_device(learner, rollout, setup),
+        }
+    }
+
+    /// A device is asked at every step, and keeps the values.
+    fn on_device<B: Backend>(
+        &mut self,
+        learner: &mut Learner<B>,
+        rollout: &mut Rollout<B>,
+        setup: &Setup<'_>,
+    ) -> Result<(), TrainError> {
+        self.in_lockstep(setup, &mut |row, observations, outputs| learner.act(rollout, row, observations, outputs))?;
+        for chunk in &mut self.chunks {
+            let chunk = exclusive(chunk);
+            chunk.standardize_rest(setup);
+            let (first, count) = (chunk.first as u32, chunk.count as u32);
+            let place = |row: &u32| row / count * setup.envs as u32 + first + row % count;
+            let truncated: Vec<u32> = chunk.truncated_rows.iter().map(place).collect();
+            let last = (chunk.first, &*chunk.normalized);
+            learner.bootstrap(rollout, last, &chunk.truncated_observations, &truncated)?;
         }
         Ok(())
     }
@@ -110,39 +153,19 @@ impl Collector {
         Ok(())
     }
 
-    /// One thread goes from chunk to chunk: while it answers one, the environments of the others step.
-    fn in_lockstep(&self, network: &dyn HostNetwork, setup: &Setup<'_>) -> Result<(), TrainError> {
-        let chunks = self.chunks.iter().map(|chunk| chunk.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut chunks: Vec<_> = chunks.collect();
-        let mut forward = forward_on(network);
+    /// One thread goes from chunk to chunk: while it answers one, the environments of the others step, if they do so by themselves.
+    fn in_lockstep(&mut self, setup: &Setup<'_>, forward: &mut Forward<'_>) -> Result<(), TrainError> {
         for t in 0..setup.steps {
-            for chunk in &mut chunks {
+            for chunk in &mut self.chunks {
+                let chunk = exclusive(chunk);
                 if t > 0 {
                     chunk.finish_step(t - 1)?;
                 }
-                chunk.decide(t, setup, &mut forward)?;
-                chunk.begin_step()?;
+                chunk.decide(t, setup, forward)?;
+                chunk.envs.begin_step(&chunk.taken)?;
             }
         }
-        for chunk in &mut chunks {
-            chunk.finish_step(setup.steps - 1)?;
-            chunk.evaluate_rest(network, setup);
-        }
-        Ok(())
-    }
-
-    /// The only chunk asks the device at every step, which keeps the values.
-    fn on_device<B: Backend>(
-        &self,
-        learner: &mut Learner<B>,
-        rollout: &mut Rollout<B>,
-        setup: &Setup<'_>,
-    ) -> Result<(), TrainError> {
-        let mut chunk = self.chunks[0].lock().unwrap_or_else(PoisonError::into_inner);
-        chunk.collect(setup, &mut |t, observations, outputs| learner.act(rollout, t, observations, outputs))?;
-        chunk.standardize_rest(setup);
-        let Chunk { normalized, truncated_observations, truncated_rows, .. } = &*chunk;
-        Ok(learner.bootstrap(rollout, normalized, truncated_observations, truncated_rows)?)
+        self.chunks.iter_mut().try_for_each(|chunk| exclusive(chunk).finish_step(setup.steps - 1))
     }
 
     /// Episodes, reward scale and the normaliser's next observations; then scales the rewards.
@@ -268,12 +291,14 @@ fn exclusive(chunk: &mut Mutex<Chunk>) -> &mut Chunk {
 /// What a rollout has in common for all chunks.
 struct Setup<'a> {
     steps: usize,
+    /// N, of all chunks together.
+    envs: usize,
     /// Steps of the batch before the rollout.
     first_step: u32,
     standardizer: Option<&'a Standardizer>,
 }
 
-/// The outputs of a step's rows: `(t, rows [n, inputs], outputs [n, W])`.
+/// The outputs of some of the rollout's rows: `(first of them, rows [n, inputs], outputs [n, W])`.
 type Forward<'a> = dyn FnMut(usize, &[f32], &mut [f32]) -> Result<(), KernelError> + 'a;
 
 fn forward_on(network: &dyn HostNetwork) -> impl FnMut(usize, &[f32], &mut [f32]) -> Result<(), KernelError> {
@@ -414,7 +439,7 @@ impl Chunk {
         self.keep_seen(t);
         let observations = &mut self.transitions.observations[rows.start * inputs..rows.end * inputs];
         self.rows.fill(&self.observations, setup.standardizer, observations);
-        forward(t, observations, &mut self.outputs)?;
+        forward(t * setup.envs + self.first, observations, &mut self.outputs)?;
         self.keep_values(setup.steps, t);
         let actions = Actions {
             stored: &mut self.transitions.actions[rows.start * width..rows.end * width],
@@ -433,11 +458,7 @@ impl Chunk {
         Ok(())
     }
 
-    /// Lets the environments take a step by themselves; [`finish_step`](Self::finish_step) waits for it.
-    fn begin_step(&mut self) -> Result<(), TrainError> {
-        Ok(self.envs.begin_step(&self.taken)?)
-    }
-
+    /// Waits for step t, which was begun.
     fn finish_step(&mut self, t: usize) -> Result<(), TrainError> {
         let (envs, actions, out) = self.at(t);
         envs.finish_step(actions, out)?;
