@@ -72,7 +72,10 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
         let (path, target) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).expect("an entry");
-        if path.is_dir() { copy(&path, &target) } else { drop(fs::copy(&path, &target).expect("a copy")) }
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => assert!(fs::copy(&path, &target).is_ok()),
+        }
     }
 }
 
@@ -115,10 +118,10 @@ fn rows_that_are_no_transitions_are_not_learned_from() {
             "gym:CartPole-v1 --num-envs 8 --total-steps 30000 --set ppo.num_steps=64 --set eval.episodes=4 --set eval.interval=0 {args}"
         );
         outcome(&mut train(&args, &out)).ok();
-        let lengths = metrics(&out, "iteration").into_iter().filter_map(|line| {
+        let mut lengths = metrics(&out, "iteration").into_iter().filter_map(|line| {
             Some((line["charts/episodic_return"].as_f64()?, line["charts/episodic_length"].as_f64()?))
         });
-        lengths.last().expect("episodes have ended")
+        lengths.next_back().expect("episodes have ended")
     };
     for mode in ["sync", "vector-entry-point"] {
         let (mean, length) = run(mode, &format!("--set gym.vectorization={mode}"));
