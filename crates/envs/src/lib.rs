@@ -27,11 +27,13 @@ pub mod classic;
 pub mod dopamine;
 mod env;
 mod error;
+pub mod memory;
 mod params;
 mod registry;
 pub mod scene;
 mod space;
 mod trace;
+pub mod wrappers;
 
 pub use batch::Batch;
 pub use env::{Account, Env, Snapshot, Step, StepBuffers, VecEnv};
