@@ -116,7 +116,7 @@ class Worker:
         description |= {
             "render_modes": list(metadata.get("render_modes", [])),
             "frame_rate": float(metadata["render_fps"]) if metadata.get("render_fps") else None,
-            "observation": host.observation.description,
+            "observation": host.observation.with_mask(host.action.logits if host.masked else 0),
             "action": host.action.description,
             "names": host.observation.names,
             "words": host.observation.words,
