@@ -18,7 +18,7 @@ fn specs() -> Vec<NetworkSpec> {
                 let side = encoder.smallest().max(5);
                 let observation = Observation::Image { channels: 2, height: side, width: side + 1, bytes: dual };
                 let policy = Policy::Categorical { nvec: vec![3] };
-                let head = HeadLayout { policy, dual, value_heads: 2 };
+                let head = HeadLayout::new(policy, dual, 2);
                 let settings = NetworkSettings { encoder, layer_norm, shared_trunk, hidden, ..Default::default() };
                 specs.push(NetworkSpec::new(&settings, observation, head));
             }

@@ -26,6 +26,7 @@ pub struct Batch<E> {
     rule: Rule,
     observation_space: Space,
     action_space: Space,
+    action_mask_width: usize,
     continuing: bool,
     solved_at: Option<f32>,
     builtin: Option<&'static str>,
@@ -82,10 +83,17 @@ impl<E: Env> Batch<E> {
             action_width: action_space.width(),
             time_limit: env.time_limit(),
         };
-        let (continuing, solved_at) = (env.continuing() && rule.time_limit.is_none(), env.solved_at());
-        let split = Split::Timing { steps: 0, shortest: Duration::MAX };
-        let mut batch =
-            Self { slots, rule, observation_space, action_space, continuing, solved_at, builtin: None, split };
+        let mut batch = Self {
+            action_mask_width: env.action_mask_width(),
+            continuing: env.continuing() && rule.time_limit.is_none(),
+            solved_at: env.solved_at(),
+            slots,
+            rule,
+            observation_space,
+            action_space,
+            builtin: None,
+            split: Split::Timing { steps: 0, shortest: Duration::MAX },
+        };
         batch.reset(0, 0, &mut vec![0.0; num_envs * rule.observation_width])?;
         Ok(batch)
     }
@@ -252,6 +260,10 @@ impl<E: Env> VecEnv for Batch<E> {
 
     fn builtin(&self) -> Option<&'static str> {
         self.builtin
+    }
+
+    fn action_mask_width(&self) -> usize {
+        self.action_mask_width
     }
 
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {

@@ -39,6 +39,12 @@ pub trait Env: Send {
         None
     }
 
+    /// How many numbers at the end of an observation mark allowed actions, 1.0 or 0.0, one for each option of each choice; 0 if all are
+    /// always allowed. What is not allowed is never chosen. For discrete actions only, and every choice needs an allowed option.
+    fn action_mask_width(&self) -> usize {
+        0
+    }
+
     /// Starts an episode; draws whatever is random from `rng` and writes the first observation.
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]);
 
@@ -75,6 +81,10 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn solved_at(&self) -> Option<f32> {
         (**self).solved_at()
+    }
+
+    fn action_mask_width(&self) -> usize {
+        (**self).action_mask_width()
     }
 
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) {
@@ -247,7 +257,7 @@ pub trait VecEnv: Send {
         None
     }
 
-    /// How many numbers at the end of an observation mark allowed actions, 1.0 or 0.0, one a logit; 0 if all are always allowed.
+    /// How many numbers at the end of an observation mark allowed actions, as [`Env::action_mask_width`] says.
     fn action_mask_width(&self) -> usize {
         0
     }

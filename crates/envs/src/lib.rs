@@ -27,6 +27,7 @@ pub mod classic;
 pub mod dopamine;
 mod env;
 mod error;
+pub mod memory;
 mod params;
 mod registry;
 mod space;

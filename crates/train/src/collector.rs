@@ -3,6 +3,7 @@
 use crate::actor::{Actions, Actor, Choice};
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::rows::Rows;
 use crate::session::Session;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +21,7 @@ pub struct Collector {
     num_envs: usize,
     standardizer: Option<Standardizer>,
     log_std: Vec<f32>,
-    /// Raw observations of the last rollout, `[T, N, inputs]`: they reach the normaliser when the update is over, so that it is the
+    /// Raw observations of the last rollout, `[T, N, words]`: they reach the normaliser when the update is over, so that it is the
     /// same throughout.
     seen: Vec<f32>,
     /// Rewards and ends of one step of all environments.
@@ -132,7 +133,7 @@ impl Collector {
                 }
                 self.step_rewards[first..first + chunk.count].copy_from_slice(&rewards[rows.clone()]);
                 if session.normalizer.is_some() {
-                    let width = chunk.observations.len() / chunk.count;
+                    let width = chunk.rows.words();
                     self.seen.extend_from_slice(&chunk.seen[rows.start * width..rows.end * width]);
                 }
             }
@@ -202,6 +203,21 @@ impl Collector {
         Ok(())
     }
 
+    /// What the memory of a network keeps of all environments, `[N, 1 + carried]`; empty without memory.
+    pub(crate) fn memory(&self) -> Vec<f32> {
+        let own = |chunk: &Mutex<Chunk>| chunk.lock().unwrap_or_else(PoisonError::into_inner).rows.memory().to_vec();
+        self.chunks.iter().flat_map(own).collect()
+    }
+
+    /// Takes over what [`memory`](Self::memory) gave.
+    pub(crate) fn restore_memory(&mut self, all: &[f32]) {
+        let width = all.len() / self.num_envs;
+        for chunk in &mut self.chunks {
+            let chunk = exclusive(chunk);
+            chunk.rows.restore(&all[chunk.first * width..(chunk.first + chunk.count) * width]);
+        }
+    }
+
     /// N.
     pub fn num_envs(&self) -> usize {
         self.num_envs
@@ -220,15 +236,7 @@ struct Setup<'a> {
     standardizer: Option<&'a Standardizer>,
 }
 
-impl Setup<'_> {
-    fn standardize(&self, rows: &mut [f32]) {
-        if let Some(standardizer) = self.standardizer {
-            standardizer.apply(rows);
-        }
-    }
-}
-
-/// The outputs of a step's observations: `(t, observations [n, inputs], outputs [n, W])`.
+/// The outputs of a step's rows: `(t, rows [n, inputs], outputs [n, W])`.
 type Forward<'a> = dyn FnMut(usize, &[f32], &mut [f32]) -> Result<(), KernelError> + 'a;
 
 /// The n environments `first` and on.
@@ -238,9 +246,11 @@ struct Chunk {
     head: HeadLayout,
     first: usize,
     count: usize,
-    /// Raw observations that the next action is for, `[n, inputs]`.
+    /// What makes rows of observations.
+    rows: Rows,
+    /// Raw observations that the next action is for, `[n, observed]`.
     observations: Vec<f32>,
-    /// The same as the network sees them.
+    /// The rows of the observations after the rollout, `[n, inputs]`.
     normalized: Vec<f32>,
     /// `[n, W]`.
     outputs: Vec<f32>,
@@ -249,12 +259,12 @@ struct Chunk {
     final_observations: Vec<f32>,
     /// `[T, n, ..]`.
     transitions: Transitions,
-    /// Raw observations, `[T, n, inputs]`.
+    /// Raw observations, `[T, n, words]`.
     seen: Vec<f32>,
     /// `[K, T + 1, n]` and `[K, T, n]`; on a device that keeps them there is anything here.
     values: Vec<f32>,
     final_values: Vec<f32>,
-    /// Rows `t * n + i` whose episode was truncated, and its final observation as the network sees it.
+    /// Rows `t * n + i` whose episode was truncated, and the row of its final observation.
     truncated_rows: Vec<u32>,
     truncated_observations: Vec<f32>,
     truncated_outputs: Vec<f32>,
@@ -263,8 +273,9 @@ struct Chunk {
 
 impl Chunk {
     fn new(config: &Config, spec: &NetworkSpec, first: usize, mut envs: Box<dyn VecEnv>) -> Result<Self, TrainError> {
-        let (count, inputs) = (envs.num_envs(), spec.inputs());
-        let mut observations = vec![0.0; count * inputs];
+        let count = envs.num_envs();
+        let rows = Rows::new(spec, count);
+        let mut observations = vec![0.0; count * rows.observed()];
         envs.reset(config.seed, first as u32, &mut observations)?;
         let choice = Choice::Sampled(config.seed);
         Ok(Self {
@@ -273,11 +284,12 @@ impl Chunk {
             head: spec.head.clone(),
             first,
             count,
-            normalized: observations.clone(),
+            normalized: vec![0.0; count * rows.inputs()],
             outputs: vec![0.0; count * spec.head.width()],
             taken: vec![0.0; count * spec.head.policy.action_width()],
-            final_observations: vec![0.0; count * inputs],
+            final_observations: observations.clone(),
             observations,
+            rows,
             transitions: Transitions::default(),
             seen: Vec::new(),
             values: Vec::new(),
@@ -292,7 +304,7 @@ impl Chunk {
     /// Makes room for T steps, and takes over the current `log_std` and inverse temperature.
     fn begin(&mut self, steps: usize, log_std: &[f32], beta: f32) {
         let (rows, heads) = (steps * self.count, self.head.value_heads);
-        let inputs = self.observations.len() / self.count;
+        let inputs = self.rows.inputs();
         let Transitions {
             observations,
             actions,
@@ -313,7 +325,7 @@ impl Chunk {
             actions.resize(rows * self.head.policy.action_width(), 0.0);
             *tone = self.actor.tone().repeat(steps);
             inverse_temperature.clear();
-            self.seen.resize(rows * inputs, 0.0);
+            self.seen.resize(rows * self.rows.words(), 0.0);
             self.values.resize(heads * (rows + self.count), 0.0);
             self.final_values.resize(heads * rows, 0.0);
             // Every step of a task may be its last one. Memory that is not written to costs nothing.
@@ -333,14 +345,14 @@ impl Chunk {
 
     /// T steps.
     fn collect(&mut self, setup: &Setup<'_>, forward: &mut Forward<'_>) -> Result<(), TrainError> {
-        let (count, inputs) = (self.count, self.observations.len() / self.count);
+        let (count, inputs, observed) = (self.count, self.rows.inputs(), self.rows.observed());
         let width = self.head.policy.action_width();
         for t in 0..setup.steps {
-            let rows = t * count..(t + 1) * count;
-            self.seen[rows.start * inputs..rows.end * inputs].copy_from_slice(&self.observations);
+            let (rows, step) = (t * count..(t + 1) * count, setup.first_step.wrapping_add(t as u32));
+            self.rows.check_masks(&self.observations, self.first, step)?;
+            self.keep_seen(t);
             let observations = &mut self.transitions.observations[rows.start * inputs..rows.end * inputs];
-            observations.copy_from_slice(&self.observations);
-            setup.standardize(observations);
+            self.rows.fill(&self.observations, setup.standardizer, observations);
             forward(t, observations, &mut self.outputs)?;
             self.keep_values(setup.steps, t);
             let actions = Actions {
@@ -348,7 +360,7 @@ impl Chunk {
                 taken: &mut self.taken,
                 log_probs: &mut self.transitions.log_probs[rows.clone()],
             };
-            self.actor.act(&self.outputs, setup.first_step.wrapping_add(t as u32), t, actions);
+            self.actor.act(&self.outputs, step, t, actions);
             self.envs.step(
                 &self.taken,
                 StepBuffers {
@@ -359,16 +371,31 @@ impl Chunk {
                     final_observations: &mut self.final_observations,
                 },
             )?;
-            for (i, row) in rows.enumerate() {
-                if self.transitions.truncated[row] > 0.0 {
+            let Transitions { terminated, truncated, .. } = &self.transitions;
+            for (i, row) in rows.clone().enumerate() {
+                if truncated[row] > 0.0 {
                     self.truncated_rows.push(row as u32);
-                    let last = &self.final_observations[i * inputs..(i + 1) * inputs];
-                    self.truncated_observations.extend_from_slice(last);
+                    let last = &self.final_observations[i * observed..(i + 1) * observed];
+                    let output = &self.outputs[i * self.head.width()..][..self.head.width()];
+                    self.rows.push_last(last, output, &mut self.truncated_observations);
                 }
             }
+            self.rows.carry(&self.outputs, |i| terminated[rows.start + i] + truncated[rows.start + i] > 0.0);
         }
-        setup.standardize(&mut self.truncated_observations);
+        self.rows.standardize(setup.standardizer, &mut self.truncated_observations);
         Ok(())
+    }
+
+    /// Keeps the observations of step t for the normaliser.
+    fn keep_seen(&mut self, t: usize) {
+        let (observed, words) = (self.rows.observed(), self.rows.words());
+        let to = &mut self.seen[t * self.count * words..(t + 1) * self.count * words];
+        if observed == words {
+            return to.copy_from_slice(&self.observations);
+        }
+        for (to, observation) in to.chunks_exact_mut(words).zip(self.observations.chunks_exact(observed)) {
+            to.copy_from_slice(&observation[..words]);
+        }
     }
 
     /// T steps, and the values that the rollout's end needs.
@@ -394,8 +421,7 @@ impl Chunk {
 
     /// Makes the observations after the rollout what the network sees of them.
     fn standardize_last(&mut self, setup: &Setup<'_>) {
-        self.normalized.copy_from_slice(&self.observations);
-        setup.standardize(&mut self.normalized);
+        self.rows.fill(&self.observations, setup.standardizer, &mut self.normalized);
     }
 
     /// Keeps the values of step t's outputs.

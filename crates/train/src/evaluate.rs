@@ -3,6 +3,7 @@
 use crate::actor::{Actions, Actor, Choice};
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::rows::Rows;
 use serde::Serialize;
 use striatum_agent::Learner;
 use striatum_envs::{StepBuffers, VecEnv};
@@ -188,13 +189,15 @@ pub(crate) fn play<B: Backend>(
     let mut log_probs = vec![0.0; count];
     let mut schedule = Schedule::new(count, episodes, envs.continuing().then_some(config.eval.continuing_steps));
     let (mut observations, mut final_observations) = (vec![0.0; count * width], vec![0.0; count * width]);
+    let mut memory = Rows::new(learner.spec(), count);
+    let mut rows = vec![0.0; count * memory.inputs()];
     let [mut rewards, mut terminated, mut truncated] = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
 
     envs.reset(occasion.seed(seed), 0, &mut observations)?;
     let mut step = 0;
     while !schedule.is_done() {
-        let mut rows = observations.clone();
-        standardizer.iter().for_each(|standardizer| standardizer.apply(&mut rows));
+        memory.check_masks(&observations, 0, step)?;
+        memory.fill(&observations, standardizer.as_ref(), &mut rows);
         let outputs = learner.predict(&rows)?;
         let chosen = Actions { stored: &mut stored, taken: &mut taken, log_probs: &mut log_probs };
         // New exploration matrices come as often as in training.
@@ -210,6 +213,7 @@ pub(crate) fn play<B: Backend>(
             },
         )?;
         step = step.wrapping_add(1);
+        memory.carry(&outputs, |env| terminated[env] + truncated[env] > 0.0);
         for env in 0..count {
             let ends = terminated[env] + truncated[env] > 0.0;
             let Some(cut) = schedule.step(env, ends) else { continue };

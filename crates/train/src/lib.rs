@@ -20,6 +20,7 @@ mod format;
 pub mod plot;
 pub mod probe;
 pub mod resident;
+mod rows;
 pub mod run;
 pub mod saved;
 mod scalars;

@@ -187,7 +187,7 @@ fn iterate<B: Backend>(run: &mut Run<'_>, trainer: &mut Trainer<B>) -> Result<()
 /// The engine for a configuration and the spaces of its task.
 pub(crate) fn open_engine(config: &Config, make_envs: &MakeEnvs<'_>) -> Result<(Engine, EngineInfo), TrainError> {
     let probe = make_envs(1)?;
-    let spec = network_spec(config, probe.observation_space(), probe.action_space())?;
+    let spec = network_spec(config, &*probe)?;
     engine::open(config, &spec)
 }
 

@@ -42,6 +42,8 @@ pub struct Session {
     pub(crate) normalizer: Option<RunningMoments>,
     /// Statistics of rewards, if they are scaled.
     pub(crate) scaler: Option<ReturnScaler>,
+    /// What a network's memory keeps of every environment, `[N, 1 + carried]`, as of the last checkpoint; empty without memory.
+    pub(crate) memory: Vec<f32>,
     /// Averages of the rewards that are learned from.
     pub(crate) tonic: Tonic,
     /// The mean return from which the task counts as solved.
@@ -57,6 +59,7 @@ impl Session {
             episodes: EpisodeStats::new(config.num_envs),
             normalizer: config.normalize.observations.then(|| RunningMoments::new(inputs)),
             scaler: config.normalize.rewards.then(|| ReturnScaler::new(gamma, config.num_envs)),
+            memory: Vec::new(),
             tonic: Tonic::default(),
             progress: Progress::default(),
             started: Instant::now(),

@@ -39,7 +39,7 @@ impl<B: Backend> Trainer<B> {
         restore_progress(checkpoint, &mut self.sessions[agent])?;
         restore_tonic(checkpoint, &mut self.sessions[agent]);
         self.restore_learner(agent, checkpoint)?;
-        let inputs = self.learner.spec().inputs();
+        let inputs = self.learner.spec().observation.words();
         restore_statistics(checkpoint, &mut self.sessions[agent], inputs)?;
         self.restore_environments(agent, checkpoint)
     }
@@ -110,6 +110,7 @@ impl<B: Backend> Trainer<B> {
     }
 
     fn restore_environments(&mut self, agent: usize, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        let memory = self.learner.spec().inputs() - self.learner.spec().observed();
         let session = &mut self.sessions[agent];
         let (count, state_width) = (session.config.num_envs, self.source.state_width());
         let snapshot = Snapshot {
@@ -121,6 +122,9 @@ impl<B: Backend> Trainer<B> {
             steps: checkpoint.u32("envs.steps", &[count])?.to_vec(),
             total_steps: checkpoint.u32("envs.total_steps", &[count])?.to_vec(),
         };
+        if memory > 0 {
+            session.memory = checkpoint.f32("envs.memory", &[count, memory])?.to_vec();
+        }
         let episodes = &mut session.episodes;
         episodes.running_returns = checkpoint.f64("episodes.running_returns", &[count])?.to_vec();
         episodes.running_lengths = checkpoint.u32("episodes.running_lengths", &[count])?.to_vec();
@@ -175,6 +179,11 @@ fn save_environments(checkpoint: &mut Checkpoint, snapshot: Snapshot, session: &
     checkpoint.counters.insert("env_seed".into(), snapshot.seed);
     let states = Array::new([session.config.num_envs, snapshot.state_width], snapshot.states);
     checkpoint.tensors.insert("envs.states".into(), states);
+    if !session.memory.is_empty() {
+        let width = session.memory.len() / session.config.num_envs;
+        let memory = Array::new([session.config.num_envs, width], session.memory.clone());
+        checkpoint.tensors.insert("envs.memory".into(), memory);
+    }
     put(checkpoint, "envs.episodes", snapshot.episodes);
     put(checkpoint, "envs.steps", snapshot.steps);
     put(checkpoint, "envs.total_steps", snapshot.total_steps);

@@ -52,7 +52,7 @@ fn export(case: &Case, seed: u64) -> PolicyExport {
         hidden: case.hidden.to_vec(),
         activation: case.activation,
         shared_trunk: case.shared_trunk,
-        head: HeadLayout { policy: case.policy.clone(), dual: case.dual, value_heads: 1 },
+        head: HeadLayout::new(case.policy.clone(), case.dual, 1),
     };
     let mut params = vec![0.0; spec.param_count()];
     for param in spec.params() {
@@ -115,7 +115,7 @@ fn every_kind_of_policy_is_written_in_both_formats() {
 
 /// One input, no hidden layer, so that everything is worked by hand.
 fn tiny(policy: Policy, dual: bool, params: &[f32]) -> PolicyExport {
-    let head = HeadLayout { policy, dual, value_heads: 1 };
+    let head = HeadLayout::new(policy, dual, 1);
     PolicyExport {
         task: "Tiny".into(),
         spec: MlpSpec { inputs: 1, hidden: vec![], activation: Activation::Tanh, shared_trunk: true, head }.into(),

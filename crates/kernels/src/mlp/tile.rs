@@ -81,7 +81,7 @@ pub(super) fn forward(
         if network.layers.is_empty() {
             let to = values[network.feature_values..].chunks_exact_mut(network.features_ld);
             for (to, from) in to.zip(observations.chunks_exact(plan.inputs)) {
-                to[..plan.inputs].copy_from_slice(from);
+                to[..network.features].copy_from_slice(&from[..network.features]);
             }
         }
         let base = values.as_mut_ptr();
@@ -102,6 +102,11 @@ pub(super) fn forward(
         let from = values[actor.feature_values..].chunks_exact(actor.features_ld);
         for (to, from) in outputs.chunks_exact_mut(plan.width).zip(from) {
             to[plan.features_column..].copy_from_slice(&from[..plan.features_width]);
+        }
+    }
+    if plan.mask_width > 0 {
+        for (to, from) in outputs.chunks_exact_mut(plan.width).zip(observations.chunks_exact(plan.inputs)) {
+            to[plan.mask_column..].copy_from_slice(&from[plan.inputs - plan.mask_width..]);
         }
     }
 }

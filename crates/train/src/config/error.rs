@@ -87,6 +87,29 @@ pub enum ConfigError {
         /// The nearest number that divides them.
         fix: usize,
     },
+    /// Sequences that do not divide the rollout's steps.
+    #[error("`ppo.sequence_length` ({length}) must divide `ppo.num_steps` ({steps}); try {fix}, or 0 for all of them")]
+    SequenceLength {
+        /// The length asked for.
+        length: usize,
+        /// Steps of a rollout.
+        steps: usize,
+        /// The nearest length that divides them.
+        fix: usize,
+    },
+    /// PPO's minibatches do not divide the sequences of a network with memory.
+    #[error(
+        "`ppo.minibatches` ({minibatches}) must divide the {sequences} sequences that a network with memory learns from, which are \
+         `num_envs * ppo.num_steps / ppo.sequence_length`; try {fix}, or shorter sequences"
+    )]
+    SequenceMinibatches {
+        /// How many were asked for.
+        minibatches: usize,
+        /// Sequences of a rollout.
+        sequences: usize,
+        /// The nearest number that divides them.
+        fix: usize,
+    },
     /// A rollout of more samples than the kernels can index.
     #[error(
         "`{algo}.num_steps * num_envs` ({samples}) must be at most {max}; \

@@ -166,6 +166,11 @@ pub const KEYS: &[Key] = &[
         Kind::Whole { min: 1, max: 1 << 24 },
         "Parts that a rollout is split into; must divide ppo.num_steps * num_envs.",
     ),
+    key(
+        "ppo.sequence_length",
+        Kind::Whole { min: 0, max: 1 << 20 },
+        "Steps of the sequences that networks with memory learn from; must divide ppo.num_steps, and 0 is all of them.",
+    ),
     key("ppo.epochs", Kind::Whole { min: 1, max: 10_000 }, "Passes over a rollout."),
     key("ppo.learning_rate", POSITIVE, "Step size of Adam."),
     key("ppo.anneal_learning_rate", Kind::Flag, "Whether the step size falls linearly to 0 over the run."),
@@ -220,6 +225,12 @@ pub const KEYS: &[Key] = &[
         Kind::Flag,
         "Whether hidden layers, the encoder's linear one included, are normalised before their nonlinearity.",
     ),
+    key(
+        "network.memory",
+        Kind::OneOf(&["none", "gru", "lstm", "mingru"]),
+        "What is kept between steps, after the hidden layers; it is forgotten where an episode starts.",
+    ),
+    key("network.memory_width", Kind::Whole { min: 1, max: 1024 }, "Width of the memory."),
     key("network.shared_trunk", Kind::Flag, "Whether actor and critic share their hidden layers."),
     key(
         "network.pathways",

@@ -3,7 +3,7 @@
 use super::keys::KEYS;
 use super::{Config, ConfigError, write};
 use striatum_agent::{
-    A2cSettings, Algorithm, CriticSettings, DopamineSettings, Pathways, PpoSettings, RewardCentering,
+    A2cSettings, Algorithm, CriticSettings, DopamineSettings, MemoryKind, Pathways, PpoSettings, RewardCentering,
 };
 use striatum_envs::{EnvError, Params};
 
@@ -21,6 +21,7 @@ impl Config {
         self.check_ranges()?;
         self.check_env()?;
         self.check_rollout()?;
+        self.check_sequences()?;
         self.check_pathways()?;
         self.check_critic()?;
         self.check_tonic()
@@ -52,6 +53,7 @@ impl Config {
             num_steps: self.ppo.num_steps,
             epochs: self.ppo.epochs,
             minibatches: self.ppo.minibatches,
+            sequence_length: self.ppo.sequence_length,
             normalize_advantages: self.ppo.normalize_advantages,
             ..default.ppo
         };
@@ -116,6 +118,24 @@ impl Config {
                 Algorithm::A2c => ("more", "a2c.num_steps"),
             };
             return Err(ConfigError::SingleSample { algo, change, key });
+        }
+        Ok(())
+    }
+
+    /// What a network with memory learns from.
+    fn check_sequences(&self) -> Result<(), ConfigError> {
+        if self.network.memory == MemoryKind::None || self.algo != Algorithm::Ppo {
+            return Ok(());
+        }
+        let &PpoSettings { num_steps: steps, minibatches, sequence_length, .. } = &self.ppo;
+        let length = if sequence_length == 0 { steps } else { sequence_length };
+        if !steps.is_multiple_of(length) {
+            return Err(ConfigError::SequenceLength { length, steps, fix: nearest_divisor(steps, length) });
+        }
+        let sequences = self.num_envs * (steps / length);
+        if !sequences.is_multiple_of(minibatches) {
+            let fix = nearest_divisor(sequences, minibatches);
+            return Err(ConfigError::SequenceMinibatches { minibatches, sequences, fix });
         }
         Ok(())
     }

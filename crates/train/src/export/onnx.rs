@@ -267,7 +267,7 @@ mod tests {
 
     fn export(policy: Policy, dual: bool) -> PolicyExport {
         let dims = if policy.is_continuous() { policy.action_width() } else { 0 };
-        let head = HeadLayout { policy, dual, value_heads: 1 };
+        let head = HeadLayout::new(policy, dual, 1);
         let spec = MlpSpec { inputs: 2, hidden: vec![4, 3], activation: Activation::Silu, shared_trunk: false, head };
         PolicyExport {
             task: "Test-v0".into(),

@@ -8,6 +8,7 @@ use crate::config::{Config, DeviceChoice, EngineChoice};
 use crate::error::TrainError;
 use crate::evaluate::{EVAL_ENVS, Occasion, Played, Series, play};
 use crate::export::log_std_at;
+use crate::rows::Rows;
 use crate::run::{MakeEnvs, load_learner, open_engine};
 use crate::saved::SavedPolicy;
 use std::ops::Range;
@@ -75,7 +76,7 @@ impl Probe {
         let config = Config { device: DeviceChoice::Cpu, engine: EngineChoice::Auto, ..saved.config.clone() };
         let (engine, _) = open_engine(&config, make_envs)?;
         let mut envs = make_envs(episodes.min(EVAL_ENVS))?;
-        let normalizer = saved.normalizer(envs.observation_space().width())?;
+        let normalizer = saved.normalizer(envs.observation_space().width() - envs.action_mask_width())?;
         let (reward_scale, average_reward) = (saved.reward_scale()?, saved.average_reward());
         let series = Series { choice: Choice::Deterministic, occasion: Occasion::Measurement, seed, episodes };
         let (layout, steps) = crate::with_learner!(engine, learner => {
@@ -119,9 +120,10 @@ struct Recorder<'a> {
     value_heads: Range<usize>,
     /// Steps of every environment, one episode after another.
     steps: Vec<Vec<Step>>,
-    /// Where in them an episode was cut, and the raw observation there.
+    /// Where in them an episode was cut, and the row of the observation there, not yet standardised.
     cuts: Vec<(usize, usize)>,
-    cut_observations: Vec<f32>,
+    rows: Rows,
+    cut_rows: Vec<f32>,
 }
 
 impl<'a> Recorder<'a> {
@@ -144,7 +146,8 @@ impl<'a> Recorder<'a> {
             value_heads: config.critic.groups().first().cloned().unwrap_or(0..1),
             steps: vec![Vec::new(); envs],
             cuts: Vec::new(),
-            cut_observations: Vec::new(),
+            rows: Rows::new(learner.spec(), envs),
+            cut_rows: Vec::new(),
         })
     }
 
@@ -174,7 +177,8 @@ impl<'a> Recorder<'a> {
                 (Vec::new(), chosen(nvec, played.stored))
             }
             policy => {
-                let log_std = log_std_at(policy, &self.log_std, &outputs[layout.features_at()..]);
+                let features = &outputs[layout.features_at()..layout.mask_at()];
+                let log_std = log_std_at(policy, &self.log_std, features);
                 (log_std.into_iter().map(f32::exp).collect(), Vec::new())
             }
         };
@@ -187,7 +191,7 @@ impl<'a> Recorder<'a> {
         };
         if played.truncated && !played.terminated {
             self.cuts.push((played.env, steps.len()));
-            self.cut_observations.extend_from_slice(played.final_observation);
+            self.rows.push_last(played.final_observation, outputs, &mut self.cut_rows);
         }
         steps.push(Step {
             episode,
@@ -213,12 +217,11 @@ impl<'a> Recorder<'a> {
         learner: &mut Learner<B>,
         normalizer: Option<&RunningMoments>,
     ) -> Result<Vec<Step>, TrainError> {
-        if let Some(normalizer) = normalizer {
-            normalizer.standardizer(self.config.normalize.observation_clip).apply(&mut self.cut_observations);
-        }
+        let standardizer = normalizer.map(|moments| moments.standardizer(self.config.normalize.observation_clip));
+        self.rows.standardize(standardizer.as_ref(), &mut self.cut_rows);
         let outputs = match self.cuts.is_empty() {
             true => Vec::new(),
-            false => learner.predict(&self.cut_observations)?,
+            false => learner.predict(&self.cut_rows)?,
         };
         let cut_values: Vec<f32> = outputs.chunks_exact(self.layout.width()).map(|row| self.value(row)).collect();
         let gamma = self.config.gamma();

@@ -60,7 +60,8 @@ impl Setup {
             GpuTask::MountainCarContinuous => Policy::Gaussian { dims: 1, squash: false },
             GpuTask::Pendulum | GpuTask::PendulumContinuing => Policy::Gaussian { dims: 1, squash: true },
         };
-        let head = HeadLayout { dual: !policy.is_continuous(), policy, value_heads: 1 };
+        let dual = !policy.is_continuous();
+        let head = HeadLayout::new(policy, dual, 1);
         let spec = MlpSpec {
             inputs: task.observation_width(),
             hidden: vec![16, 16],

@@ -137,7 +137,7 @@ pub fn time(preset: Preset, device: DeviceChoice, threads: usize, budget: Durati
     let first = configs[0].clone();
     let make_envs = builtin(&first);
     let probe = make_envs(1)?;
-    let spec = network_spec(&configs[0], probe.observation_space(), probe.action_space()).map_err(TrainError::from)?;
+    let spec = network_spec(&configs[0], &*probe).map_err(TrainError::from)?;
     let (trainer, info) = open_trainer(configs, &make_envs)?;
     let measured = with_trainer!(trainer, trainer => Measured::new(trainer, preset.rows(), budget))?;
     let Timing { collect, advantages, update, total } = measured.timing;
