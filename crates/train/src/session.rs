@@ -46,6 +46,10 @@ pub struct Session {
     pub(crate) memory: Vec<f32>,
     /// Averages of the rewards that are learned from.
     pub(crate) tonic: Tonic,
+    /// What has happened to the environments that a person should know of.
+    pub(crate) notes: Vec<String>,
+    /// How often that was, since the run began.
+    pub(crate) failures: u64,
     /// The mean return from which the task counts as solved.
     solved_at: Option<f32>,
     started: Instant,
@@ -62,6 +66,8 @@ impl Session {
             memory: Vec::new(),
             tonic: Tonic::default(),
             progress: Progress::default(),
+            notes: Vec::new(),
+            failures: 0,
             started: Instant::now(),
             solved_at,
             config,

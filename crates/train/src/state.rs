@@ -57,6 +57,7 @@ impl<B: Backend> Trainer<B> {
             ("saved_at", Some(progress.saved_at)),
             ("reported_at", Some(progress.reported_at)),
             ("solved_at_steps", progress.solved_at_steps),
+            ("env_failures", Some(session.failures).filter(|&failures| failures > 0)),
         ];
         let numbers = [
             ("wall_seconds", Some(session.wall_seconds())),
@@ -131,6 +132,14 @@ impl<B: Backend> Trainer<B> {
         let finished = checkpoint.shape("episodes.returns")?.to_vec();
         episodes.returns = checkpoint.f64("episodes.returns", &finished)?.iter().copied().collect();
         episodes.lengths = checkpoint.f64("episodes.lengths", &[episodes.returns.len()])?.iter().copied().collect();
+        if state_width == 0 {
+            // Without their state the environments start new episodes.
+            (0..count).for_each(|env| episodes.abandon(env));
+            if let Some(scaler) = &mut session.scaler {
+                let gamma = f64::from(session.config.gamma());
+                *scaler = ReturnScaler::from_parts(gamma, vec![0.0; count], scaler.moments().clone());
+            }
+        }
         let steps = checkpoint.counter("batch_steps")? as u32;
         self.source.restore(self.learner.backend(), agent, &snapshot, steps, session)
     }
@@ -141,6 +150,7 @@ fn restore_progress(checkpoint: &Checkpoint, session: &mut Session) -> Result<()
     progress.steps = checkpoint.counter("steps")?;
     progress.iterations = checkpoint.counter("iterations")? as u32;
     session.episodes.finished = checkpoint.counter("episodes")?;
+    session.failures = checkpoint.counters.get("env_failures").copied().unwrap_or(0);
     progress.evaluated_at = checkpoint.counter("evaluated_at")?.min(progress.steps);
     progress.saved_at = checkpoint.counter("saved_at")?.min(progress.steps);
     progress.reported_at = checkpoint.counter("reported_at")?.min(progress.steps);

@@ -4,7 +4,8 @@ use super::{happens, whole};
 use crate::classic::numbers;
 use crate::params::{Arguments, Param, ParamDefault, ParamKind};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::colors;
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 const MOST_ARMS: u32 = 64;
@@ -137,5 +138,36 @@ impl Env for Bandit {
         (self.step, self.open) = (step, open);
         self.observe(observation);
         Ok(())
+    }
+
+    /// Every arm's probability as a bar, and over the arm that was pulled what it gave.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        const FLOOR: f64 = 60.0;
+        const TALL: f64 = 270.0;
+        let mut scene = Scene::new(600.0, 400.0, colors::WHITE);
+        let arms = self.probabilities.len();
+        let room = scene.width / arms as f64;
+        let width = (0.6 * room).min(80.0);
+        let pulled = last.map(|last| (last.action[0] as usize, last.reward));
+        for arm in 0..arms {
+            let middle = (arm as f64 + 0.5) * room;
+            let color = if pulled.is_some_and(|(pulled, _)| pulled == arm) { colors::AGENT } else { [165, 200, 230] };
+            scene.rectangle([middle - width / 2.0, FLOOR], [width, TALL], colors::PALE);
+            scene.rectangle([middle - width / 2.0, FLOOR], [width, TALL * self.probability(arm)], color);
+            if arms <= 20 {
+                scene.text(arm.to_string(), [middle, FLOOR / 2.0], 24.0, colors::INK);
+            }
+        }
+        if let Some((arm, reward)) = pulled {
+            let color = if reward > 0.0 { colors::GOLD } else { colors::FAINT };
+            let radius = (0.4 * room).min(22.0);
+            scene.disc([(arm as f64 + 0.5) * room, FLOOR + TALL + 34.0], radius, color);
+        }
+        scene.line([[0.0, FLOOR], [scene.width, FLOOR]], 2.0, colors::INK);
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        4.0
     }
 }

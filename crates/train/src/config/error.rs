@@ -74,6 +74,16 @@ pub enum ConfigError {
         /// The task.
         task: String,
     },
+    /// An argument that cannot be given to Python.
+    #[error("`env.{name}` is for the constructor of Python's `{task}`, and must be {expected}")]
+    Argument {
+        /// The argument.
+        name: String,
+        /// The task.
+        task: String,
+        /// What it must be.
+        expected: &'static str,
+    },
     /// An argument that the task does not take.
     #[error(transparent)]
     Env(#[from] EnvError),
