@@ -46,9 +46,9 @@ impl Description {
         }
     }
 
-    /// Numbers of a row: the observation and the mask of allowed actions.
+    /// Numbers of a row: the observation, and the mask of allowed actions at its end.
     pub(crate) fn row(&self) -> usize {
-        self.observation.width() + self.mask
+        self.observation.width()
     }
 }
 

@@ -77,7 +77,9 @@ class Single:
         env = self.envs[0]
         _, info = env.reset(seed=0)
         self.current = None
-        self.masked = self.action.discrete and mask_source(env, info) is not None
+        # Rows of pixels have no room for a mask.
+        may_be_masked = self.action.discrete and not self.observation.picture
+        self.masked = may_be_masked and mask_source(env, info) is not None
         self.has_lives = "lives" in info
         spec = env.spec
         return {

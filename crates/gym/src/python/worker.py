@@ -113,7 +113,7 @@ class Worker:
         description = self.host.describe()
         host = self.host
         description |= {
-            "observation": host.observation.description,
+            "observation": host.observation.with_mask(host.action.logits if host.masked else 0),
             "action": host.action.description,
             "names": host.observation.names,
             "words": host.observation.words,

@@ -45,7 +45,7 @@ impl Rig {
 
     pub fn open(task: &Task, seed: u64) -> Result<Self, EnvError> {
         let envs = make(task, task.num_envs)?;
-        let (n, width) = (task.num_envs, envs.observation_space().width() + envs.action_mask_width());
+        let (n, width) = (task.num_envs, envs.observation_space().width());
         let numbers = || vec![0.0; n];
         let (observations, finals) = (vec![0.0; n * width], vec![0.0; n * width]);
         let mut rig =
