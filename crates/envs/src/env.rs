@@ -4,7 +4,7 @@ use crate::{EnvError, Frame, LastStep, Moment, Picture, Scene, Space};
 use striatum_rng::Stream;
 
 /// Steps a second at which a task is shown if it names none.
-const FRAME_RATE: f32 = 30.0;
+pub const FRAME_RATE: f32 = 30.0;
 
 /// What one step gave, apart from the observation.
 #[derive(Clone, Copy, Debug, PartialEq)]

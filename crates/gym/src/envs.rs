@@ -6,10 +6,12 @@ use crate::worker::{Description, Trouble, Worker};
 use crate::{OnFailure, Task};
 use std::ops::Range;
 use std::sync::Arc;
-use striatum_envs::{Account, EnvError, Frame, Pixel, Purpose, Snapshot, Space, StepBuffers, Stream, VecEnv};
+use striatum_envs::{
+    Account, EnvError, FRAME_RATE, Frame, Pixel, Purpose, Snapshot, Space, StepBuffers, Stream, VecEnv,
+};
 
 /// How often in a row a worker may fail before it has finished a step.
-const PATIENCE: u32 = 5;
+const PATIENCE: u32 = 10;
 
 /// Environments of a task of Python's.
 ///
@@ -444,6 +446,10 @@ impl VecEnv for GymEnvs {
     fn account(&self) -> Option<Account<'_>> {
         let differs = self.description.counts || self.task.settings.on_env_failure == OnFailure::Restart;
         differs.then_some(Account { counts: &self.counts, rewards: &self.rewards, ends: &self.ends })
+    }
+
+    fn frame_rate(&self) -> f32 {
+        self.description.frame_rate.unwrap_or(FRAME_RATE)
     }
 
     fn lives(&self) -> Option<&[u32]> {

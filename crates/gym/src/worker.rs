@@ -26,6 +26,8 @@ pub(crate) struct Description {
     /// Whether the environments of a worker step as a whole only.
     pub(crate) together: bool,
     render_modes: Vec<String>,
+    /// Steps a second at which it is shown.
+    pub(crate) frame_rate: Option<f32>,
     versions: String,
 }
 

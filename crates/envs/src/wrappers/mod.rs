@@ -50,6 +50,14 @@ macro_rules! forward {
             self.inner.solved_at()
         }
 
+        fn processes(&self) -> Option<usize> {
+            self.inner.processes()
+        }
+
+        fn take_notes(&mut self) -> Vec<String> {
+            self.inner.take_notes()
+        }
+
         fn lives(&self) -> Option<&[u32]> {
             self.inner.lives()
         }

@@ -85,10 +85,12 @@ class Single:
         return {
             "time_limit": getattr(spec, "max_episode_steps", None),
             "solved_at": getattr(spec, "reward_threshold", None),
-            "render_modes": list(env.metadata.get("render_modes", [])),
             "counts": False,
             "together": False,
         }
+
+    def metadata(self):
+        return self.envs[0].metadata
 
     def attach(self, memory):
         """Makes the other environments, and views of the shared memory."""

@@ -201,7 +201,8 @@ class Action:
         space, count = self.space, len(numbers)
         if isinstance(space, spaces.Discrete):
             flat, start = numbers.reshape(count), self.start
-            return flat.tolist if start == 0 else lambda: (flat + start).tolist()
+            # NumPy's integers, as vector environments give them: those that `Discrete.contains` is quicker with.
+            return lambda: list(flat + start)
         shaped = numbers.reshape((count, *self.shape))
         if isinstance(space, spaces.MultiDiscrete):
             start, dtype = self.start, space.dtype

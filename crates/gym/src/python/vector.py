@@ -96,10 +96,12 @@ class Vector:
         return {
             "time_limit": vector.time_limit,
             "solved_at": vector.solved_at,
-            "render_modes": list(getattr(vector.envs, "metadata", {}).get("render_modes", [])),
             "counts": vector.mode == AutoresetMode.NEXT_STEP,
             "together": True,
         }
+
+    def metadata(self):
+        return getattr(self.vector.envs, "metadata", {})
 
     def attach(self, memory):
         self.memory = memory

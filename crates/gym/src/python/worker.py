@@ -112,7 +112,10 @@ class Worker:
         self.phase = "reset"
         description = self.host.describe()
         host = self.host
+        metadata = host.metadata()
         description |= {
+            "render_modes": list(metadata.get("render_modes", [])),
+            "frame_rate": float(metadata["render_fps"]) if metadata.get("render_fps") else None,
             "observation": host.observation.with_mask(host.action.logits if host.masked else 0),
             "action": host.action.description,
             "names": host.observation.names,
