@@ -2,6 +2,7 @@
 
 use crate::classic::{Acrobot, CartPole, MountainCar, MountainCarContinuous, Pendulum};
 use crate::dopamine::{Bandit, CliffGamble, Conditioning, PendulumContinuing, RiskyChoice, Vigour};
+use crate::memory::{CartPoleNoVel, RepeatPrevious};
 use crate::params::Arguments;
 use crate::{Batch, Env, EnvError, Param, Params, Space, VecEnv};
 use serde::Serialize;
@@ -49,7 +50,7 @@ struct Entry {
 }
 
 /// The one list of tasks.
-static ENTRIES: [Entry; 11] = [
+static ENTRIES: [Entry; 13] = [
     entry::<CartPole>("CartPole-v1", "Balance a pole by pushing the cart it stands on left or right."),
     entry::<MountainCar>("MountainCar-v0", "Rock a weak car out of a valley by pushing left, right or not at all."),
     entry::<MountainCarContinuous>(
@@ -64,6 +65,8 @@ static ENTRIES: [Entry; 11] = [
     with_params::<RiskyChoice>("RiskyChoice-v0", "Choose between a safe amount and a gamble."),
     with_params::<CliffGamble>("CliffGamble-v0", "Walk along a cliff, over gambling cells or round them."),
     with_params::<Vigour>("Vigour-v0", "Choose how fast to act: haste is costly, and sloth loses time."),
+    entry::<CartPoleNoVel>("CartPoleNoVel-v1", "Balance a pole on a cart without seeing how fast they move."),
+    with_params::<RepeatPrevious>("RepeatPrevious-v0", "Name the suit of a card that was shown some steps ago."),
 ];
 
 const fn entry<E: Env + Default + 'static>(name: &'static str, description: &'static str) -> Entry {

@@ -70,7 +70,8 @@ fn every_parameter_refuses_what_it_may_not_be_and_takes_its_edges() {
                 match check_params(task.name, &Params::default().with(param.name, value.clone())) {
                     // One argument may bound another.
                     Err(EnvError::BadParam { name, .. }) => {
-                        assert_eq!((task.name, name), ("Vigour-v0", "longest"), "{value}")
+                        let bounded = [("Vigour-v0", "longest"), ("Bandit-v0", "closed"), ("RepeatPrevious-v0", "k")];
+                        assert!(bounded.contains(&(task.name, name)), "{}, {name}: {value}", task.name);
                     }
                     other => drop(other.unwrap()),
                 }

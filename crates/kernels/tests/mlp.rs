@@ -111,6 +111,7 @@ impl<'a> Oracle<'a> {
                 out[self.spec.head.features_at()..].copy_from_slice(features);
             }
         }
+        out[self.spec.head.mask_at()..].copy_from_slice(&x[x.len() - self.spec.head.mask_width()..]);
         out
     }
 
@@ -268,14 +269,17 @@ fn specs() -> impl Strategy<Value = MlpSpec> {
                 hidden: hidden.clone(),
                 activation,
                 shared_trunk,
-                head: HeadLayout { policy, dual, value_heads },
+                head: HeadLayout {
+                    masked: !policy.is_continuous() && policy.logits() <= inputs,
+                    ..HeadLayout::new(policy, dual, value_heads)
+                },
             })
         },
     )
 }
 
 fn classic(hidden: &[usize], activation: Activation) -> MlpSpec {
-    let head = HeadLayout { policy: Policy::Categorical { nvec: vec![2] }, dual: true, value_heads: 1 };
+    let head = HeadLayout::new(Policy::Categorical { nvec: vec![2] }, true, 1);
     MlpSpec { inputs: 4, hidden: hidden.to_vec(), activation, shared_trunk: false, head }
 }
 

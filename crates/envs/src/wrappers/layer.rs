@@ -2,7 +2,7 @@
 
 use super::state::{self, Reader};
 use super::tally::Tally;
-use crate::{Account, EnvError, Frame, Snapshot, Space, StepBuffers, VecEnv};
+use crate::{Account, EnvError, Frame, Moment, Picture, Snapshot, Space, StepBuffers, VecEnv};
 
 /// What changes actions, rewards, or when episodes begin and end.
 pub(super) trait Wrapper: Send {
@@ -194,7 +194,7 @@ impl<W: Wrapper> VecEnv for Wrapped<W> {
 
     fn snapshot(&self) -> Snapshot {
         let inner = self.inner.snapshot();
-        if inner.state_width == 0 {
+        if !self.inner.keeps_episodes() {
             return inner;
         }
         state::extend(inner, |env, state| {
@@ -205,7 +205,7 @@ impl<W: Wrapper> VecEnv for Wrapped<W> {
 
     fn restore(&mut self, snapshot: &Snapshot, observations: &mut [f32]) -> Result<(), EnvError> {
         self.wrapper.seed(snapshot.seed, snapshot.first);
-        if snapshot.state_width == 0 {
+        if !self.inner.keeps_episodes() {
             return self.start_anew(snapshot, observations);
         }
         let mut own = Vec::new();

@@ -25,7 +25,9 @@ presets!(
     "Conditioning-v0",
     "RiskyChoice-v0",
     "CliffGamble-v0",
-    "Vigour-v0"
+    "Vigour-v0",
+    "CartPoleNoVel-v1",
+    "RepeatPrevious-v0"
 );
 
 /// The built-in preset of a task and an algorithm; other tasks use the defaults.
