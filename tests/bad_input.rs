@@ -24,7 +24,8 @@ fn refused(args: &[&str], parts: &[&str]) {
 /// Values of another type than the key's, as TOML.
 fn wrong_types(kind: &Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Text | Kind::OneOf(_) | Kind::Device => &["3", "true", "[1]"],
+        Kind::Text | Kind::AnyText | Kind::OneOf(_) | Kind::Device => &["3", "true", "[1]"],
+        Kind::Texts => &["3", "one", "[1]"],
         Kind::Flag => &["3", "\"yes\"", "0.5"],
         Kind::Whole { .. } => &["many", "true", "1.5", "[1]", "99999999999999999999"],
         Kind::Real { .. } => &["much", "false", "[0.1]"],
@@ -39,7 +40,8 @@ fn out_of_range(key: &Key) -> Vec<String> {
     let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
     match key.kind {
         // The task is an argument, which wins over `--set`; a flag has no range.
-        Kind::Text | Kind::Flag => Vec::new(),
+        Kind::Text | Kind::AnyText | Kind::Flag => Vec::new(),
+        Kind::Texts => texts(&["['']", "['a', ' ']"]),
         Kind::OneOf(_) => texts(&["nonsense", "\"\""]),
         Kind::Device => texts(&["tpu", "gpu:x", "\"\""]),
         Kind::Whole { min, max } => {

@@ -262,7 +262,7 @@ fn set_takes_toml_values_and_bare_words() {
 
 #[test]
 fn every_preset_is_valid_and_holds_only_what_differs() {
-    assert_eq!(PRESETS.len(), 22);
+    assert_eq!(PRESETS.len(), 32);
     let defaults: Vec<_> = leaves(&Table::try_from(Config::default()).unwrap());
     for (task, algo, text) in PRESETS {
         let request = Request { task: (*task).to_owned(), algo: Some(*algo), ..Request::default() };
@@ -288,6 +288,8 @@ fn every_file_of_configs_is_built_in() {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let found: BTreeSet<String> = files.filter(|name| name.ends_with(".toml")).collect();
     let algo = |algo: &Algorithm| format!("{algo:?}").to_lowercase();
-    assert_eq!(found, PRESETS.iter().map(|(task, a, _)| format!("{task}.{}.toml", algo(a))).collect());
+    let file = |task: &str| task.trim_start_matches("gym:").to_owned();
+    assert_eq!(found, PRESETS.iter().map(|(task, a, _)| format!("{}.{}.toml", file(task), algo(a))).collect());
+    assert_eq!(preset("gym:CartPole-v1", Algorithm::Ppo), preset("CartPole-v1", Algorithm::Ppo));
     assert!(preset("CartPole-v0", Algorithm::Ppo).is_none());
 }

@@ -24,9 +24,8 @@ use anyhow::Result;
 use clap::CommandFactory;
 use std::io::{self, Write};
 use striatum_envs::VecEnv;
-use striatum_envs::wrappers::wrap;
-use striatum_train::TrainError;
 use striatum_train::config::Config;
+use striatum_train::{TrainError, tasks};
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<()> {
@@ -51,14 +50,9 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// Makes batches of the built-in task that a configuration names, with its parameters and wrappers.
-fn builtin(config: &Config) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
-    move |count| builtin_of(config, count)
-}
-
-/// A batch of the built-in task that a configuration names, with its parameters and wrappers.
-fn builtin_of(config: &Config, count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
-    Ok(wrap(striatum_envs::make_with(&config.task, count, &config.env)?, &config.wrappers)?)
+/// Makes batches of the task that a configuration names, with its parameters and wrappers.
+fn environments(config: &Config) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
+    move |count| tasks::make(config, count)
 }
 
 /// Writes a line to stderr, as far as anyone reads it.

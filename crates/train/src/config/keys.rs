@@ -31,6 +31,10 @@ impl Key {
 pub enum Kind {
     /// Text that is not empty.
     Text,
+    /// Any text.
+    AnyText,
+    /// A list of texts that are not empty.
+    Texts,
     /// `true` or `false`.
     Flag,
     /// One of these words.
@@ -72,6 +76,8 @@ impl Kind {
     pub(super) fn allows(&self, value: &Value) -> bool {
         match *self {
             Self::Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
+            Self::AnyText => value.is_string(),
+            Self::Texts => value.as_array().is_some_and(|texts| texts.iter().all(|text| Self::Text.allows(text))),
             Self::Flag => value.is_boolean(),
             Self::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
             Self::Device => value.is_string(),
@@ -97,6 +103,8 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text => f.write_str("text that is not empty"),
+            Self::AnyText => f.write_str("text"),
+            Self::Texts => f.write_str("a list of texts that are not empty"),
             Self::Flag => f.write_str("true or false"),
             Self::OneOf(words) => {
                 for (i, word) in words.iter().enumerate() {
@@ -185,6 +193,11 @@ pub const KEYS: &[Key] = &[
         Kind::Whole { min: 1, max: 1 << 24 },
         "Parts that a rollout is split into; must divide ppo.num_steps * num_envs.",
     ),
+    key(
+        "ppo.sequence_length",
+        Kind::Whole { min: 0, max: 1 << 20 },
+        "Steps of the sequences that networks with memory learn from; must divide ppo.num_steps, and 0 is all of them.",
+    ),
     key("ppo.epochs", Kind::Whole { min: 1, max: 10_000 }, "Passes over a rollout."),
     key("ppo.learning_rate", POSITIVE, "Step size of Adam."),
     key("ppo.anneal_learning_rate", Kind::Flag, "Whether the step size falls linearly to 0 over the run."),
@@ -239,6 +252,12 @@ pub const KEYS: &[Key] = &[
         Kind::Flag,
         "Whether hidden layers, the encoder's linear one included, are normalised before their nonlinearity.",
     ),
+    key(
+        "network.memory",
+        Kind::OneOf(&["none", "gru", "lstm", "mingru"]),
+        "What is kept between steps, after the hidden layers; it is forgotten where an episode starts.",
+    ),
+    key("network.memory_width", Kind::Whole { min: 1, max: 1024 }, "Width of the memory."),
     key("network.shared_trunk", Kind::Flag, "Whether actor and critic share their hidden layers."),
     key(
         "network.pathways",
@@ -428,6 +447,39 @@ pub const KEYS: &[Key] = &[
     ),
     key("run.log_interval", COUNT, "Environment steps between the points of learning curves; 0 is one an iteration."),
     key("run.stop_at_threshold", Kind::Flag, "Whether the run ends once the task counts as solved."),
+    key(
+        "gym.python",
+        Kind::AnyText,
+        "The Python of tasks named gym:ID or envpool:ID; if empty, that of the active virtual environment, else python3.",
+    ),
+    key(
+        "gym.workers",
+        Kind::Whole { min: 0, max: 1024 },
+        "Python processes that step such a task's environments; 0 is one a core. Results do not depend on it.",
+    ),
+    key("gym.imports", Kind::Texts, "Python modules to import first, which register tasks."),
+    key("gym.wrappers", Kind::Texts, "Python wrappers by import path, such as my_module.MyWrapper, innermost first."),
+    key(
+        "gym.vectorization",
+        Kind::OneOf(&["none", "sync", "async", "vector-entry-point"]),
+        "Who steps the environments of a worker: the worker, or a vector environment of Gymnasium's or the task's own.",
+    ),
+    key(
+        "gym.autoreset",
+        Kind::OneOf(&["default", "next-step", "same-step", "disabled"]),
+        "When a vector environment starts the next episode; the transitions are the same.",
+    ),
+    key("gym.render_mode", Kind::AnyText, "Gymnasium's render mode; if empty, none."),
+    key(
+        "gym.on_env_failure",
+        Kind::OneOf(&["stop", "restart"]),
+        "What a failed worker means: the end of the run, or a new worker and episodes that count as cut.",
+    ),
+    key(
+        "gym.timeout",
+        Kind::Real { min: Excluded(0.0), max: Included(86_400.0) },
+        "Seconds after which a worker that does not answer counts as hanging.",
+    ),
 ];
 
 /// The section of a task's parameters, which the task declares.

@@ -22,13 +22,14 @@ use std::path::PathBuf;
 use striatum_agent::{A2cSettings, Algorithm, CriticSettings, DopamineSettings, NetworkSettings, PpoSettings};
 use striatum_envs::Params;
 use striatum_envs::wrappers::WrapperSettings;
+use striatum_gym::GymSettings;
 use toml::Table;
 
 /// Everything that decides a run's result, and how it is watched. [`KEYS`] documents each key and its range.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The task: a built-in name, or what the runs of a task of your own are called.
+    /// The task: a built-in name, `gym:` and Gymnasium's, or what the runs of a task of your own are called.
     pub task: String,
     /// The algorithm; only its own section applies.
     pub algo: Algorithm,
@@ -62,7 +63,9 @@ pub struct Config {
     pub eval: EvalSettings,
     /// Checkpoints and early stop.
     pub run: RunSettings,
-    /// Arguments for the parameters of a built-in task, which declares them.
+    /// Workers of a task of Python's.
+    pub gym: GymSettings,
+    /// Arguments for the parameters of a built-in task, which declares them, or of a Python task's constructor.
     pub env: Params,
 }
 
@@ -86,6 +89,7 @@ impl Default for Config {
             wrappers: WrapperSettings::default(),
             eval: EvalSettings::default(),
             run: RunSettings::default(),
+            gym: GymSettings::default(),
             env: Params::default(),
         }
     }

@@ -27,6 +27,8 @@ fn wrong_types(kind: Kind) -> Vec<Value> {
         Kind::Text => vec![Value::Integer(3), Value::Boolean(true)],
         Kind::Flag => vec![text("maybe"), Value::Integer(1)],
         Kind::OneOf(_) | Kind::Device => vec![text("tpu"), text(""), Value::Integer(0), text("gpu:-1"), text("gpu:x")],
+        Kind::AnyText => vec![Value::Integer(3), Value::Boolean(true)],
+        Kind::Texts => vec![text("one"), Value::Integer(3), Value::Array(vec![Value::Integer(1)])],
         Kind::Whole { .. } => vec![text("many"), Value::Float(1.5), Value::Integer(-1), Value::Boolean(false)],
         Kind::Real { .. } => vec![text("much"), Value::Boolean(true), text("")],
         Kind::Size { .. } => vec![text("large"), Value::Integer(-1), Value::Array(vec![text("a")])],
@@ -35,7 +37,7 @@ fn wrong_types(kind: Kind) -> Vec<Value> {
             vec![Value::Integer(64), Value::Array(vec![text("a")]), Value::Array(vec![Value::Integer(-1)])]
         }
     };
-    if !matches!(kind, Kind::Text) {
+    if !matches!(kind, Kind::Text | Kind::AnyText) {
         // A date is text enough.
         wrong.push(Value::Datetime("2020-01-01".parse().unwrap()));
     }
@@ -89,7 +91,11 @@ fn edges(kind: Kind) -> (Vec<String>, Vec<String>) {
     let (mut outside, mut inside) = (Vec::new(), Vec::new());
     match kind {
         Kind::Text => outside.push("' '".to_owned()),
-        Kind::Flag | Kind::OneOf(_) | Kind::Device => {}
+        Kind::Texts => {
+            outside.push("['a', ' ']".to_owned());
+            inside.extend(["[]".to_owned(), "['a', 'b']".to_owned()]);
+        }
+        Kind::Flag | Kind::OneOf(_) | Kind::Device | Kind::AnyText => {}
         Kind::Whole { min, max } => {
             outside.extend(min.checked_sub(1).map(|n| n.to_string()));
             outside.extend(i64::try_from(max + 1).ok().map(|n| n.to_string()));

@@ -51,7 +51,7 @@ const OWN: [(&str, &str); 40] = [
 ];
 
 /// ... and those that are the same for all.
-const SHARED: [(&str, &str); 52] = [
+const SHARED: [(&str, &str); 61] = [
     ("algo", "a2c"),
     ("engine", "fused"),
     ("device", "cpu"),
@@ -104,6 +104,15 @@ const SHARED: [(&str, &str); 52] = [
     ("run.checkpoint_interval", "5"),
     ("run.log_interval", "5"),
     ("run.stop_at_threshold", "true"),
+    ("gym.python", "python3.11"),
+    ("gym.workers", "3"),
+    ("gym.imports", "['ale_py']"),
+    ("gym.wrappers", "['my_module.MyWrapper']"),
+    ("gym.vectorization", "sync"),
+    ("gym.autoreset", "disabled"),
+    ("gym.render_mode", "rgb_array"),
+    ("gym.on_env_failure", "restart"),
+    ("gym.timeout", "5"),
 ];
 
 /// What one key alone is set over.
