@@ -23,15 +23,18 @@
 //! ```
 
 mod batch;
+mod chance;
 pub mod classic;
 pub mod dopamine;
 mod env;
 mod error;
 pub mod memory;
+mod minatar;
 mod params;
 mod registry;
 pub mod scene;
 mod space;
+mod toy_text;
 mod trace;
 pub mod wrappers;
 

@@ -156,15 +156,15 @@ impl Collector {
                 let chunk = exclusive(chunk);
                 let (first, rows) = (chunk.first, t * chunk.count..(t + 1) * chunk.count);
                 let Transitions { rewards, terminated, truncated, mask, .. } = &chunk.transitions;
+                let has_account = !chunk.game_rewards.is_empty();
                 for (i, row) in rows.clone().enumerate() {
                     let end = terminated[row] + truncated[row];
                     self.step_ends[first + i] = end;
-                    // An account is of every step, or of none.
-                    let reward = chunk.game_rewards.get(row).copied().unwrap_or(rewards[row]);
-                    let end = chunk.game_ends.get(row).copied().unwrap_or(end) > 0.0;
+                    let (reward, end) =
+                        if has_account { (chunk.game_rewards[row], chunk.game_ends[row]) } else { (rewards[row], end) };
                     if mask[row] > 0.0 {
-                        session.episodes.step(first + i, reward, end);
-                    } else if end {
+                        session.episodes.step(first + i, reward, end > 0.0);
+                    } else if end > 0.0 {
                         session.episodes.abandon(first + i);
                     }
                 }
@@ -462,14 +462,7 @@ impl Chunk {
     fn note_step(&mut self, t: usize) {
         let (observed, width) = (self.rows.observed(), self.head.width());
         let rows = t * self.count..(t + 1) * self.count;
-        if let Some(account) = self.envs.account() {
-            let steps = self.transitions.rewards.len();
-            self.game_rewards.resize(steps, 0.0);
-            self.game_ends.resize(steps, 0.0);
-            self.game_rewards[rows.clone()].copy_from_slice(account.rewards);
-            self.game_ends[rows.clone()].copy_from_slice(account.ends);
-            self.transitions.mask[rows.clone()].copy_from_slice(account.counts);
-        }
+        self.keep_account(rows.clone());
         let Transitions { terminated, truncated, .. } = &self.transitions;
         for (i, row) in rows.clone().enumerate() {
             if truncated[row] > 0.0 {
@@ -492,6 +485,17 @@ impl Chunk {
         for (to, observation) in to.chunks_exact_mut(words).zip(self.observations.chunks_exact(observed)) {
             to.copy_from_slice(&observation[..words]);
         }
+    }
+
+    /// Keeps the task's own account of a step, if it has one.
+    fn keep_account(&mut self, rows: Range<usize>) {
+        let Some(account) = self.envs.account() else { return };
+        let steps = self.transitions.rewards.len();
+        self.game_rewards.resize(steps, 0.0);
+        self.game_ends.resize(steps, 0.0);
+        self.game_rewards[rows.clone()].copy_from_slice(account.rewards);
+        self.game_ends[rows.clone()].copy_from_slice(account.ends);
+        self.transitions.mask[rows].copy_from_slice(account.counts);
     }
 
     /// T steps, and the values that the rollout's end needs.

@@ -131,12 +131,14 @@ impl<'a, B: Backend> Player<'a, B> {
         self.envs.account().is_none_or(|account| account.counts[env] > 0.0)
     }
 
+    /// Whether the last step ended what is an episode to the agent, such as a life.
+    pub fn ended(&self, env: usize) -> bool {
+        self.terminated[env] + self.truncated[env] > 0.0
+    }
+
     /// Whether the last step ended an episode of the task.
     pub fn ends(&self, env: usize) -> bool {
-        match self.envs.account() {
-            Some(account) => account.ends[env] > 0.0,
-            None => self.terminated[env] + self.truncated[env] > 0.0,
-        }
+        self.envs.account().map_or_else(|| self.ended(env), |account| account.ends[env] > 0.0)
     }
 
     /// The last step of an environment, after which its episode is `cut` or not.

@@ -126,7 +126,7 @@ impl<B: Backend> Stage<'_, B> {
             }
             let cut = self.schedule.step(0, self.player.ends(0)).unwrap_or(false);
             let ends = cut || self.player.ends(0);
-            let [value, td_error] = self.appraise(cut, ends)?;
+            let [value, td_error] = self.appraise(cut, cut || self.player.ended(0))?;
             let moment = if self.player.ends(0) { Moment::End } else { Moment::Now };
             let picture = self.player.envs.picture(0, moment)?;
             let played = self.player.played(0, cut);

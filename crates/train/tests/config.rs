@@ -284,9 +284,13 @@ fn every_preset_is_valid_and_holds_only_what_differs() {
 
 #[test]
 fn every_file_of_configs_is_built_in() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let found: BTreeSet<String> = files.filter(|name| name.ends_with(".toml")).collect();
+    let files = |folder: &str| -> Vec<String> {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs").join(folder);
+        let files = std::fs::read_dir(path).unwrap();
+        files.map(|entry| format!("{folder}{}", entry.unwrap().file_name().into_string().unwrap())).collect()
+    };
+    let all = files("").into_iter().chain(files("MinAtar/"));
+    let found: BTreeSet<String> = all.filter(|name| name.ends_with(".toml")).collect();
     let algo = |algo: &Algorithm| format!("{algo:?}").to_lowercase();
     let file = |task: &str| task.trim_start_matches("gym:").to_owned();
     assert_eq!(found, PRESETS.iter().map(|(task, a, _)| format!("{}.{}.toml", file(task), algo(a))).collect());

@@ -124,8 +124,9 @@ impl MlpCpu {
             let rows = item * plan.tile..rows.min((item + 1) * plan.tile);
             // SAFETY: every item has rows of its own.
             let outputs = unsafe { outputs.part(scale(&rows, plan.width)) };
-            let Scratch { values, heads, .. } = &mut *lock(&self.scratch[thread]);
+            let Scratch { values, heads, sparse, .. } = &mut *lock(&self.scratch[thread]);
             let observations = &observations[scale(&rows, plan.inputs)];
+            let observations = (observations, sparse.find(observations, plan.inputs).map(|found| &*found));
             tile::forward(plan, self.packed_of(agent), observations, outputs, values.as_mut_slice(), heads);
         });
     }
@@ -138,9 +139,10 @@ impl MlpCpu {
         self.check(observations, rows, outputs);
         let plan = &self.plan;
         let free = self.scratch.iter().find_map(|scratch| scratch.try_lock().ok());
-        let Scratch { values, heads, .. } = &mut *free.unwrap_or_else(|| lock(&self.scratch[0]));
+        let Scratch { values, heads, sparse, .. } = &mut *free.unwrap_or_else(|| lock(&self.scratch[0]));
         let tiles = observations.chunks(plan.tile * plan.inputs).zip(outputs.chunks_mut(plan.tile * plan.width));
         for (observations, outputs) in tiles {
+            let observations = (observations, sparse.find(observations, plan.inputs).map(|found| &*found));
             tile::forward(plan, self.packed_of(agent), observations, outputs, values.as_mut_slice(), heads);
         }
     }
@@ -169,7 +171,7 @@ impl MlpCpu {
         let segments = Segments::new(rows, plan.tile);
         let parallel = 3 * rows * plan.params >= PARALLEL;
         self.cpu.pool().split(segments.count, parallel, &|thread, segment| {
-            let Scratch { values, heads, back, observations, outputs } = &mut *lock(&scratch[thread]);
+            let Scratch { values, heads, sparse, back, observations, outputs } = &mut *lock(&scratch[thread]);
             // SAFETY: every segment has a gradient of its own.
             let gradient = unsafe { sums.part(segment * plan.gradient_len..(segment + 1) * plan.gradient_len) };
             gradient.fill(0.0);
@@ -178,6 +180,11 @@ impl MlpCpu {
                 let observations = &mut observations.as_mut_slice()[..rows.len() * plan.inputs];
                 let outputs = &mut outputs.as_mut_slice()[..rows.len() * plan.width];
                 pass.observations(rows.clone(), observations);
+                let found = sparse.find(observations, plan.inputs).map(|found| {
+                    found.transpose();
+                    &*found
+                });
+                let observations = (&*observations, found);
                 tile::forward(plan, packed, observations, outputs, values.as_mut_slice(), heads);
                 back.seed(asymmetric, outputs.len(), |d_outputs, d_trunk| {
                     pass.loss(tile, rows, outputs, d_outputs, d_trunk);

@@ -12,6 +12,7 @@ mod pack;
 mod plan;
 mod product;
 mod simd;
+mod sparse;
 mod spec;
 mod tile;
 

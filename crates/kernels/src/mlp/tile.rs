@@ -3,7 +3,7 @@
 use super::activation::{Relu, Silu, Slope, Tanh, activate};
 use super::plan::{Layer, Network, Plan};
 use super::product::{Accumulate, Bias, ColumnSums, Dots, Product};
-use super::{Activation, buffer::Buffer};
+use super::{Activation, buffer::Buffer, sparse::Sparse};
 
 /// Gradients smaller than this are taken for 0: denormal numbers stall whole loops on many processors.
 const SMALLEST: f32 = 1e-30;
@@ -14,6 +14,7 @@ pub(super) struct Scratch {
     pub(super) values: Buffer,
     /// Outputs of a network, in whole vectors.
     pub(super) heads: Buffer,
+    pub(super) sparse: Sparse,
     pub(super) back: Back,
     /// A tile's observations and outputs in a training pass.
     pub(super) observations: Buffer,
@@ -50,6 +51,7 @@ impl Scratch {
         Self {
             values: Buffer::new(plan.tile_len),
             heads: Buffer::new(plan.tile * plan.widest_head),
+            sparse: Sparse::new(plan),
             back: Back {
                 above: Buffer::new(plan.tile * plan.widest),
                 below: Buffer::new(plan.tile * plan.widest),
@@ -65,11 +67,11 @@ impl Scratch {
 }
 
 /// Maps at most a tile of observations `[rows, inputs]` to outputs `[rows, width]`; `values` holds the activations
-/// afterwards.
+/// afterwards. `sparse` is what was [found](Sparse::find) in the observations.
 pub(super) fn forward(
     plan: &Plan,
     packed: &[f32],
-    observations: &[f32],
+    (observations, sparse): (&[f32], Option<&Sparse>),
     outputs: &mut [f32],
     values: &mut [f32],
     heads: &mut Buffer,
@@ -86,9 +88,10 @@ pub(super) fn forward(
         }
         let base = values.as_mut_ptr();
         let mut below = (observations.as_ptr(), plan.inputs);
-        for layer in &network.layers {
+        for (i, layer) in network.layers.iter().enumerate() {
+            let sparse = sparse.filter(|_| i == 0);
             // SAFETY: `base` holds `tile_len` numbers, and `below` the rows of the layer below.
-            below = unsafe { layer_forward(plan, layer, packed, rows, below, base) };
+            below = unsafe { layer_forward(plan, layer, packed, (rows, sparse), below, base) };
         }
         heads_forward(plan, network, packed, rows, values, heads);
         for (to, from) in
@@ -119,7 +122,7 @@ unsafe fn layer_forward(
     plan: &Plan,
     layer: &Layer,
     packed: &[f32],
-    rows: usize,
+    (rows, sparse): (usize, Option<&Sparse>),
     (a, lda): (*const f32, usize),
     base: *mut f32,
 ) -> (*const f32, usize) {
@@ -129,18 +132,22 @@ unsafe fn layer_forward(
     // was made.
     unsafe {
         let c = base.add(layer.values);
-        plan.level.run(Product::<false, _> {
-            m: rows,
-            n: layer.cols,
-            k: layer.inputs,
-            a,
-            lda,
-            b: b.as_ptr(),
-            ldb: 0,
-            c,
-            ldc: layer.ld,
-            finish: Bias(bias.as_ptr()),
-        });
+        if let Some(sparse) = sparse {
+            sparse.forward(plan, layer, packed, c);
+        } else {
+            plan.level.run(Product::<false, _> {
+                m: rows,
+                n: layer.cols,
+                k: layer.inputs,
+                a,
+                lda,
+                b: b.as_ptr(),
+                ldb: 0,
+                c,
+                ldc: layer.ld,
+                finish: Bias(bias.as_ptr()),
+            });
+        }
         activate(plan.level, plan.activation, c, base.add(layer.slopes), rows * layer.ld);
         (c, layer.ld)
     }
@@ -170,7 +177,7 @@ fn heads_forward(plan: &Plan, network: &Network, packed: &[f32], rows: usize, va
 pub(super) fn backward(
     plan: &Plan,
     packed: &[f32],
-    observations: &[f32],
+    (observations, sparse): (&[f32], Option<&Sparse>),
     values: &[f32],
     gradient: &mut [f32],
     scratch: &mut Back,
@@ -196,11 +203,11 @@ pub(super) fn backward(
                     layer_back(plan, layer, rows, (l.width, (&*above, l.ld), b), values, below);
                 }
             }
-            let inputs = match i.checked_sub(1).map(|i| &network.layers[i]) {
-                None => (observations, plan.inputs),
-                Some(l) => (&values[l.values..], l.ld),
+            let (inputs, sparse) = match i.checked_sub(1).map(|i| &network.layers[i]) {
+                None => ((observations, plan.inputs), sparse),
+                Some(l) => ((&values[l.values..], l.ld), None),
             };
-            layer_gradient(plan, layer, rows, inputs, below, gradient);
+            layer_gradient(plan, layer, (rows, sparse), inputs, below, gradient);
             core::mem::swap(&mut above, &mut below);
         }
     }
@@ -281,27 +288,31 @@ fn layer_back(
 fn layer_gradient(
     plan: &Plan,
     layer: &Layer,
-    rows: usize,
+    (rows, sparse): (usize, Option<&Sparse>),
     (inputs, lda): (&[f32], usize),
     d: &[f32],
     gradient: &mut [f32],
 ) {
     let (inputs, d) = (&inputs[..(rows - 1) * lda + layer.inputs], &d[..rows * layer.ld]);
-    let c = gradient[layer.weight_gradient..][..layer.inputs * layer.cols].as_mut_ptr();
+    let weight = &mut gradient[layer.weight_gradient..][..layer.inputs * layer.cols];
     // SAFETY: every place was checked by the slicing, and `level` when the plan was made.
     unsafe {
-        plan.level.run(Product::<true, _> {
-            m: layer.inputs,
-            n: layer.cols,
-            k: rows,
-            a: inputs.as_ptr(),
-            lda,
-            b: d.as_ptr(),
-            ldb: layer.ld,
-            c,
-            ldc: layer.cols,
-            finish: Accumulate,
-        });
+        if let Some(sparse) = sparse {
+            sparse.gradient(plan, layer, d, weight);
+        } else {
+            plan.level.run(Product::<true, _> {
+                m: layer.inputs,
+                n: layer.cols,
+                k: rows,
+                a: inputs.as_ptr(),
+                lda,
+                b: d.as_ptr(),
+                ldb: layer.ld,
+                c: weight.as_mut_ptr(),
+                ldc: layer.cols,
+                finish: Accumulate,
+            });
+        }
         let sums = gradient[layer.bias_gradient..][..layer.cols].as_mut_ptr();
         plan.level.run(ColumnSums { m: rows, n: layer.cols, a: d.as_ptr(), lda: layer.ld, sums });
     }

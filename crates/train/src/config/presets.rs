@@ -29,7 +29,12 @@ presets!(
     "CliffGamble-v0",
     "Vigour-v0",
     "CartPoleNoVel-v1",
-    "RepeatPrevious-v0";
+    "RepeatPrevious-v0",
+    "MinAtar/Breakout-v1",
+    "MinAtar/Asterix-v1",
+    "MinAtar/Freeway-v1",
+    "MinAtar/Seaquest-v1",
+    "MinAtar/SpaceInvaders-v1";
     "LunarLander-v3",
     "LunarLanderContinuous-v3",
     "BipedalWalker-v3",
