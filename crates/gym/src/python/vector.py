@@ -99,6 +99,7 @@ class Vector:
             "render_modes": list(getattr(vector.envs, "metadata", {}).get("render_modes", [])),
             "counts": vector.mode == AutoresetMode.NEXT_STEP,
             "together": True,
+            "action_names": [],
         }
 
     def attach(self, memory):
