@@ -2,9 +2,9 @@
 
 use crate::network::HostNetwork;
 use crate::update::Report;
-use crate::{Network, NotFinite, Rollout, UpdateMetrics};
+use crate::{Network, NetworkSpec, NotFinite, Rollout, UpdateMetrics};
 use striatum_kernels::{
-    Backend, HeadLayout, KernelError, LogStd, LossParams, MlpSpec, OptimizerArgs, OptimizerParams, PassArgs, Selection,
+    Backend, HeadLayout, KernelError, LogStd, LossParams, OptimizerArgs, OptimizerParams, PassArgs, Selection,
     TakeColumnsArgs,
 };
 
@@ -12,7 +12,7 @@ use striatum_kernels::{
 pub struct Learner<B: Backend> {
     backend: B,
     network: Box<dyn Network<B>>,
-    spec: MlpSpec,
+    spec: NetworkSpec,
     agents: usize,
     log_std: LogStd,
     weights: B::Buffer,
@@ -72,7 +72,7 @@ impl<B: Backend> Learner<B> {
     pub fn new(
         backend: B,
         network: Box<dyn Network<B>>,
-        spec: MlpSpec,
+        spec: NetworkSpec,
         states: &[LearnerState],
     ) -> Result<Self, KernelError> {
         let (agents, count) = (states.len(), spec.param_count());
@@ -110,7 +110,7 @@ impl<B: Backend> Learner<B> {
     }
 
     /// The network's shape.
-    pub fn spec(&self) -> &MlpSpec {
+    pub fn spec(&self) -> &NetworkSpec {
         &self.spec
     }
 
@@ -182,7 +182,7 @@ impl<B: Backend> Learner<B> {
     /// # Errors
     /// If the device fails.
     pub fn predict(&mut self, observations: &[f32]) -> Result<Vec<f32>, KernelError> {
-        let rows = observations.len() / (self.agents * self.spec.inputs);
+        let rows = observations.len() / (self.agents * self.spec.inputs());
         let mut outputs = vec![0.0; self.agents * rows * self.spec.head.width()];
         let backend = &self.backend;
         self.network.forward(backend, observations, rows, &mut |buffer| backend.read(buffer, 0, &mut outputs))?;

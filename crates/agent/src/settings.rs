@@ -1,5 +1,6 @@
 //! What a user can set about the agent. These are sections of the run's configuration; the defaults stand here and nowhere else.
 
+use crate::{Encoder, Observation};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use striatum_kernels::{Activation, CriticKind};
@@ -150,10 +151,14 @@ pub enum Pathways {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkSettings {
-    /// Widths of the hidden layers.
+    /// `mlp`, `nature-cnn`, `impala-cnn` or `minatar-cnn`.
+    pub encoder: Encoder,
+    /// Widths of the hidden layers, which follow the encoder.
     pub hidden: Vec<usize>,
     /// `tanh`, `relu` or `silu`.
     pub activation: Activation,
+    /// Whether hidden layers are normalised before their nonlinearity.
+    pub layer_norm: bool,
     /// Whether actor and critic share their hidden layers.
     pub shared_trunk: bool,
     /// `single` or `dual`.
@@ -170,11 +175,21 @@ pub struct NetworkSettings {
     pub exploration_interval: usize,
 }
 
+impl NetworkSettings {
+    /// Width of what the heads read.
+    pub fn features(&self, observation: Observation) -> usize {
+        let below = || self.encoder.width().unwrap_or_else(|| observation.len());
+        self.hidden.last().copied().unwrap_or_else(below)
+    }
+}
+
 impl Default for NetworkSettings {
     fn default() -> Self {
         Self {
+            encoder: Encoder::Mlp,
             hidden: vec![64, 64],
             activation: Activation::Tanh,
+            layer_norm: false,
             shared_trunk: false,
             pathways: Pathways::Single,
             orthogonal_init: true,

@@ -2,6 +2,7 @@
 
 use crate::classic::{Acrobot, CartPole, MountainCar, MountainCarContinuous, Pendulum};
 use crate::dopamine::{Bandit, CliffGamble, Conditioning, PendulumContinuing, RiskyChoice, Vigour};
+use crate::memory::{CartPoleNoVel, RepeatPrevious};
 use crate::minatar::{Asterix, Breakout, Freeway, MinAtar, Seaquest, SpaceInvaders};
 use crate::params::Arguments;
 use crate::toy_text::{Blackjack, CliffWalking, FrozenLake, Taxi};
@@ -51,7 +52,7 @@ struct Entry {
 }
 
 /// The one list of tasks.
-static ENTRIES: [Entry; 23] = [
+static ENTRIES: [Entry; 25] = [
     entry::<CartPole>("CartPole-v1", "Balance a pole by pushing the cart it stands on left or right."),
     entry::<MountainCar>("MountainCar-v0", "Rock a weak car out of a valley by pushing left, right or not at all."),
     entry::<MountainCarContinuous>(
@@ -66,6 +67,8 @@ static ENTRIES: [Entry; 23] = [
     with_params::<RiskyChoice>("RiskyChoice-v0", "Choose between a safe amount and a gamble."),
     with_params::<CliffGamble>("CliffGamble-v0", "Walk along a cliff, over gambling cells or round them."),
     with_params::<Vigour>("Vigour-v0", "Choose how fast to act: haste is costly, and sloth loses time."),
+    entry::<CartPoleNoVel>("CartPoleNoVel-v1", "Balance a pole on a cart without seeing how fast they move."),
+    with_params::<RepeatPrevious>("RepeatPrevious-v0", "Name the suit of a card that was shown some steps ago."),
     with_params::<FrozenLake<false>>(
         "FrozenLake-v1",
         "Cross a frozen lake of 4 x 4 cells without falling into a hole.",

@@ -1,8 +1,10 @@
 //! The command line.
 
 mod dopamine;
+mod show;
 
 pub use dopamine::{DopamineArgs, DopamineCommand, ProbeArgs, ToneArgs};
+pub use show::{PlayArgs, RecordArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -33,8 +35,14 @@ pub enum Command {
     Train(TrainArgs),
     /// Play episodes with a trained agent
     #[command(after_help = "Examples:\n  striatum eval runs/CartPole-v1/ppo-seed0 --episodes 100\n  \
-        striatum eval runs/CartPole-v1/ppo-seed0 --tone -0.5")]
+        striatum eval runs/CartPole-v1/ppo-seed0 --tone -0.5\n  \
+        striatum eval runs/CartPole-v1/ppo-seed0 --record cartpole.gif --overlay")]
     Eval(EvalArgs),
+    /// Watch a trained agent in the terminal
+    #[command(after_help = "Examples:\n  striatum play runs/CartPole-v1/ppo-seed0\n  \
+        striatum play runs/CartPole-v1/ppo-seed0 --episodes 3 --speed 2\n\n\
+        q or Ctrl-C ends it. Where the output is no terminal, every step is a line.")]
+    Play(PlayArgs),
     /// Continue a run, or all agents of a launch, from where they stopped, bit for bit
     #[command(after_help = "Examples:\n  striatum resume runs/CartPole-v1/ppo-seed0\n  \
         striatum resume runs/CartPole-v1/ppo-seed0 --total-steps 500000")]
@@ -260,6 +268,8 @@ pub struct EvalArgs {
     /// What computes the network: auto, fused or burn
     #[arg(long, default_value = "auto")]
     pub engine: EngineChoice,
+    #[command(flatten)]
+    pub recording: RecordArgs,
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,

@@ -6,9 +6,9 @@ use crate::error::TrainError;
 use crate::session::Session;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
-use striatum_agent::{HostNetwork, Learner, Rollout, Transitions};
+use striatum_agent::{HostNetwork, Learner, NetworkSpec, Rollout, Transitions};
 use striatum_envs::{Snapshot, StepBuffers, VecEnv};
-use striatum_kernels::{Backend, HeadLayout, KernelError, MlpSpec, Standardizer};
+use striatum_kernels::{Backend, HeadLayout, KernelError, Standardizer};
 
 /// Environments of a chunk, at most and at least.
 const CHUNK: Range<usize> = 4..64;
@@ -37,7 +37,7 @@ impl Collector {
     /// If an environment gives a number that is not finite.
     pub fn new(
         config: &Config,
-        spec: &MlpSpec,
+        spec: &NetworkSpec,
         parallel: bool,
         make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError>,
     ) -> Result<Self, TrainError> {
@@ -262,8 +262,8 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn new(config: &Config, spec: &MlpSpec, first: usize, mut envs: Box<dyn VecEnv>) -> Result<Self, TrainError> {
-        let (count, inputs) = (envs.num_envs(), spec.inputs);
+    fn new(config: &Config, spec: &NetworkSpec, first: usize, mut envs: Box<dyn VecEnv>) -> Result<Self, TrainError> {
+        let (count, inputs) = (envs.num_envs(), spec.inputs());
         let mut observations = vec![0.0; count * inputs];
         envs.reset(config.seed, first as u32, &mut observations)?;
         let choice = Choice::Sampled(config.seed);

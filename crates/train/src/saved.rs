@@ -141,7 +141,7 @@ impl SavedPolicy {
         for param in spec.params() {
             params.extend_from_slice(self.checkpoint.f32(&param.name, &param.shape)?);
         }
-        let normalizer = self.normalizer(spec.inputs)?.map(|moments| ObservationNormalizer {
+        let normalizer = self.normalizer(spec.inputs())?.map(|moments| ObservationNormalizer {
             mean: moments.mean().to_vec(),
             std: moments.variance().map(|variance| (variance + 1e-8).sqrt()).collect(),
             clip: self.config.normalize.observation_clip,

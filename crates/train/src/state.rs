@@ -39,7 +39,7 @@ impl<B: Backend> Trainer<B> {
         restore_progress(checkpoint, &mut self.sessions[agent])?;
         restore_tonic(checkpoint, &mut self.sessions[agent]);
         self.restore_learner(agent, checkpoint)?;
-        let inputs = self.learner.spec().inputs;
+        let inputs = self.learner.spec().inputs();
         restore_statistics(checkpoint, &mut self.sessions[agent], inputs)?;
         self.restore_environments(agent, checkpoint)
     }

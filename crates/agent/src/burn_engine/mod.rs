@@ -1,6 +1,7 @@
 //! The burn kind of network: any burn module, on any burn device.
 
 mod bridge;
+mod encoder;
 mod gpu;
 mod model;
 mod network;

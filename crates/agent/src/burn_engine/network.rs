@@ -1,10 +1,10 @@
 //! A burn module as a [`Network`].
 
 use super::{Bridge, BurnModel};
-use crate::{Network, Pass, WithOutputs};
+use crate::{Network, NetworkSpec, Observation, Pass, WithOutputs};
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor};
-use striatum_kernels::{Backend, KernelError, LossArgs, TakeColumnsArgs};
+use striatum_kernels::{Backend, KernelError, LossArgs, TakeColumnsArgs, UnpackBytesArgs};
 
 /// A burn module on a burn device for one agent, trained through autodiff with the output gradients that the loss kernel computes.
 pub struct BurnNetwork<M> {
@@ -13,21 +13,49 @@ pub struct BurnNetwork<M> {
     /// Without.
     inference: M,
     device: Device,
+    observation: Observation,
+    /// Width of a row.
     inputs: usize,
     param_count: usize,
 }
 
 impl<M: BurnModel> BurnNetwork<M> {
-    /// A network of `inputs` numbers a row; `make` builds the module on a device, and `device` has no autodiff.
-    pub fn new(inputs: usize, device: &Device, make: impl Fn(&Device) -> M) -> Self {
+    /// A network of a spec; `make` builds its module on a device, and `device` has no autodiff.
+    pub fn new(spec: &NetworkSpec, device: &Device, make: impl Fn(&Device) -> M) -> Self {
         let model = make(&device.clone().autodiff());
         let inference = model.valid();
         let param_count = model.num_params();
-        Self { model, inference, device: device.clone(), inputs, param_count }
+        Self {
+            model,
+            inference,
+            device: device.clone(),
+            observation: spec.observation,
+            inputs: spec.inputs(),
+            param_count,
+        }
     }
 
     fn training_device(&self) -> Device {
         self.device.clone().autodiff()
+    }
+
+    /// What the module reads, `[R, numbers]`, from rows that `fill` writes, `[R, inputs]`.
+    fn input<B: Bridge>(
+        &self,
+        backend: &B,
+        device: &Device,
+        rows: usize,
+        fill: impl FnOnce(&mut B::Buffer),
+    ) -> Result<Tensor<2>, KernelError> {
+        if !self.observation.is_packed() {
+            return backend.tensor([rows, self.inputs], device, fill);
+        }
+        let (bytes, rest) = (self.observation.len(), self.inputs - self.observation.words());
+        let mut source = backend.zeros(rows * self.inputs);
+        fill(&mut source);
+        backend.tensor([rows, bytes + rest], device, |out| {
+            backend.unpack_bytes(UnpackBytesArgs { rows, bytes, rest, source: &source, out });
+        })
     }
 
     /// The outputs that the heads learn from, and, if the layers below learn from another gradient, those for them: the first then come
@@ -59,8 +87,7 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
         rows: usize,
         with: &mut WithOutputs<'_, B>,
     ) -> Result<(), KernelError> {
-        let observations =
-            backend.tensor([rows, self.inputs], &self.device, |memory| backend.write(memory, 0, observations))?;
+        let observations = self.input(backend, &self.device, rows, |memory| backend.write(memory, 0, observations))?;
         backend.read_tensor(self.inference.heads(self.inference.trunk(observations)), |outputs| with(outputs))
     }
 
@@ -68,7 +95,7 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
         let device = self.training_device();
         let (rows, asymmetric) = (pass.batch.rows, pass.is_asymmetric());
         let shape = [rows, pass.layout.width()];
-        let observations = backend.tensor([rows, self.inputs], &device, |memory| {
+        let observations = self.input(backend, &device, rows, |memory| {
             backend.gather(1, self.inputs, pass.observations, pass.batch.selection, rows, memory);
         })?;
         let (outputs, trunk) = self.outputs(observations, asymmetric);

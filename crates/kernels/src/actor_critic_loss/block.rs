@@ -23,7 +23,7 @@ pub(super) struct Block {
     places: [usize; LANES],
     count: usize,
     pub numbers: [f32; NUMBERS * LANES],
-    /// `[W]` lines each.
+    /// A line a column but those of a memory's state, which the loss does not read.
     pub outputs: Vec<f32>,
     pub d_outputs: Vec<f32>,
     pub d_trunk: Vec<f32>,
@@ -43,9 +43,9 @@ impl Block {
             places: [0; LANES],
             count: 0,
             numbers: [0.0; NUMBERS * LANES],
-            outputs: lines(layout.width()),
-            d_outputs: lines(layout.width()),
-            d_trunk: lines(layout.width()),
+            outputs: lines(layout.carried_at()),
+            d_outputs: lines(layout.carried_at()),
+            d_trunk: lines(layout.carried_at()),
             options: lines(layout.policy.action_width()),
             returns: lines(layout.value_heads),
             values: lines(layout.value_heads),
@@ -115,7 +115,7 @@ impl Loss<Categorical> {
     ) {
         let (lane, at, sources) = (block.count, agent * batch.source_rows + source, batch.source_rows);
         let (head, advantage_head) = (agent * batch.heads, agent * batch.advantage_heads);
-        scatter(&mut block.outputs, lane, output.iter().copied());
+        scatter(&mut block.outputs, lane, output[..self.columns.carried_at].iter().copied());
         let action = &batch.actions[at * self.action_width..][..self.action_width];
         let options = action.iter().enumerate().map(|(choice, &a)| option(a, self.density.options(choice)) as f32);
         scatter(&mut block.options, lane, options);
@@ -135,7 +135,7 @@ impl Loss<Categorical> {
 
     /// Computes the block's rows, writes their gradients and empties it.
     fn weigh(&mut self, block: &mut Block, d_outputs: &mut [f32], d_trunk: Option<&mut [f32]>) {
-        let (width, count) = (self.columns.width, block.count);
+        let (width, read, count) = (self.columns.width, self.columns.carried_at, block.count);
         for (lane, live) in block.numbers[LIVE * LANES..].iter_mut().enumerate() {
             *live = f32::from(lane < count);
         }
@@ -144,9 +144,11 @@ impl Loss<Categorical> {
         let places = &block.places[..count];
         let gather = |lines: &[f32], rows: &mut [f32]| {
             for (lane, &place) in places.iter().enumerate() {
-                for (column, to) in rows[place * width..][..width].iter_mut().enumerate() {
+                let (row, state) = rows[place * width..][..width].split_at_mut(read);
+                for (column, to) in row.iter_mut().enumerate() {
                     *to = lines[column * LANES + lane];
                 }
+                state.fill(0.0);
             }
         };
         gather(&block.d_outputs, d_outputs);
@@ -226,7 +228,7 @@ mod tests {
         for nvec in [&[2][..], &[3, 4]] {
             for dual in [false, true] {
                 let policy = Policy::Categorical { nvec: nvec.to_vec() };
-                let layout = HeadLayout { policy, dual, value_heads: HEADS };
+                let layout = HeadLayout::new(policy, dual, HEADS);
                 let rows = computed(&layout, nvec, None);
                 for level in SimdLevel::available() {
                     let blocks = computed(&layout, nvec, Some(level));

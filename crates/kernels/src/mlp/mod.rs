@@ -20,4 +20,4 @@ pub use activation::mlp_activate;
 pub use cpu::{MlpCpu, TilePass};
 pub use simd::SimdLevel;
 pub(crate) use simd::{Job, Simd};
-pub use spec::{Activation, MlpSpec, ParamSpec};
+pub use spec::{Activation, MlpSpec, ParamList, ParamSpec};

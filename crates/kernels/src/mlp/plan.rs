@@ -88,10 +88,12 @@ pub(super) struct Plan {
     pub(super) inputs: usize,
     pub(super) networks: Vec<Network>,
     pub(super) pieces: Vec<Piece>,
-    /// Width of an output row, and its features block: column and width.
+    /// Width of an output row, and its features and mask blocks: column and width.
     pub(super) width: usize,
     pub(super) features_column: usize,
     pub(super) features_width: usize,
+    pub(super) mask_column: usize,
+    pub(super) mask_width: usize,
     /// Length of the arena.
     pub(super) params: usize,
     /// Lengths of the packed parameters, of a tile's activations and of a segment's gradient.
@@ -222,6 +224,8 @@ impl Plan {
             width: head.width(),
             features_column: head.features_at(),
             features_width: head.policy.features(),
+            mask_column: head.mask_at(),
+            mask_width: head.mask_width(),
             params: b.arena,
             packed_len: b.packed.0,
             tile_len: b.tile.0,

@@ -32,12 +32,13 @@ pub struct MlpSpec {
     pub head: HeadLayout,
 }
 
-/// One named parameter in the arena. A weight is `[inputs, outputs]`, row-major; a bias is `[outputs]`.
+/// One named parameter in the arena. The weight of a linear layer is `[inputs, outputs]`, row-major, that of a convolution
+/// `[outputs, inputs, height, width]`; a bias is `[outputs]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParamSpec {
     /// `trunk.0.weight`, `actor.1.bias`, `direct.weight`, `indirect.bias`, `critic.0.weight`, `value.weight`, `log_std`.
     pub name: String,
-    /// One or two dimensions.
+    /// Its dimensions.
     pub shape: Vec<usize>,
     /// Where it starts in the arena.
     pub offset: usize,
@@ -88,20 +89,24 @@ impl MlpSpec {
     }
 }
 
-#[derive(Default)]
-struct ParamList {
-    params: Vec<ParamSpec>,
+/// Parameters one after the other.
+#[derive(Debug, Default)]
+pub struct ParamList {
+    /// Those so far.
+    pub params: Vec<ParamSpec>,
     end: usize,
 }
 
 impl ParamList {
-    fn push(&mut self, name: String, shape: Vec<usize>) {
+    /// Adds a parameter.
+    pub fn push(&mut self, name: String, shape: Vec<usize>) {
         let offset = self.end;
         self.end += shape.iter().product::<usize>();
         self.params.push(ParamSpec { name, shape, offset });
     }
 
-    fn linear(&mut self, name: &str, inputs: usize, outputs: usize) {
+    /// Adds weight and bias of a linear layer.
+    pub fn linear(&mut self, name: &str, inputs: usize, outputs: usize) {
         self.push(format!("{name}.weight"), vec![inputs, outputs]);
         self.push(format!("{name}.bias"), vec![outputs]);
     }

@@ -107,6 +107,11 @@ pub(super) fn forward(
             to[plan.features_column..].copy_from_slice(&from[..plan.features_width]);
         }
     }
+    if plan.mask_width > 0 {
+        for (to, from) in outputs.chunks_exact_mut(plan.width).zip(observations.chunks_exact(plan.inputs)) {
+            to[plan.mask_column..].copy_from_slice(&from[plan.inputs - plan.mask_width..]);
+        }
+    }
 }
 
 /// A hidden layer; gives its values and the distance of their rows.

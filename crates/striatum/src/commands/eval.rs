@@ -1,10 +1,11 @@
 //! `striatum eval`.
 
-use super::{builtin, say};
+use super::{builtin, record, say};
 use crate::cli::{EvalArgs, WhichArg};
 use anyhow::Result;
 use striatum_train::actor::Choice;
 use striatum_train::saved::{SavedPolicy, Which};
+use striatum_train::show::Program;
 
 impl From<WhichArg> for Which {
     fn from(which: WhichArg) -> Self {
@@ -16,6 +17,7 @@ impl From<WhichArg> for Which {
 }
 
 pub fn run(args: &EvalArgs) -> Result<()> {
+    let recording = record::open(&args.recording)?;
     let mut saved = SavedPolicy::load(&args.run.run, args.run.checkpoint.into())?;
     if let Some(tone) = args.tone.tone {
         saved.set_tone(tone)?;
@@ -24,6 +26,9 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     let make_envs = builtin(&saved.config);
     let (evaluation, info) =
         saved.evaluate(&make_envs, (args.device, args.engine), choice, args.seed, args.episodes as usize)?;
+    let program = Program { engine: (args.device, args.engine), choice, seed: args.seed, episodes: 1 };
+    let recorded =
+        recording.map(|recording| record::run(&saved, &make_envs, program, &args.recording, recording)).transpose()?;
     if args.json {
         let mut object = serde_json::to_value(&evaluation)?;
         object["task"] = saved.config.task.clone().into();
@@ -31,6 +36,9 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         object["tone"] = saved.tone().into();
         object["device"] = info.device.into();
         object["checkpoint"] = saved.path.display().to_string().into();
+        if let Some(recorded) = recorded {
+            object["recording"] = recorded.json();
+        }
         return say(object);
     }
     say(format_args!(
@@ -49,5 +57,6 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     say(format_args!(
         "length  {:.1} ± {:.1}  (min {}, max {})",
         evaluation.mean_length, evaluation.std_length, evaluation.min_length, evaluation.max_length
-    ))
+    ))?;
+    recorded.map_or(Ok(()), |recorded| recorded.say())
 }

@@ -6,8 +6,11 @@ mod dopamine;
 mod eval;
 mod export;
 mod fleet;
+mod interrupt;
 mod list;
+mod play;
 mod plot;
+mod record;
 mod settings;
 mod terminal;
 mod trace;
@@ -30,6 +33,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train::train(&args),
         Command::Resume(args) => train::resume(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Play(args) => play::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Envs(args) => list::envs(&args),

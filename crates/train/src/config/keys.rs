@@ -205,11 +205,21 @@ pub const KEYS: &[Key] = &[
     key("a2c.rmsprop_alpha", DECAY, "RMSProp's decay of the mean square."),
     key("a2c.epsilon", POSITIVE, "The optimiser's epsilon."),
     key(
+        "network.encoder",
+        Kind::OneOf(&["mlp", "nature-cnn", "impala-cnn", "minatar-cnn"]),
+        "What reads observations; the encoders named cnn read images, and the hidden layers follow them.",
+    ),
+    key(
         "network.hidden",
         Kind::Widths { layers: 8, width: 1024 },
-        "Widths of the hidden layers; [] is a linear policy and critic.",
+        "Widths of the hidden layers, after the encoder; [] is a linear policy and critic.",
     ),
     key("network.activation", Kind::OneOf(&["tanh", "relu", "silu"]), "The nonlinearity of hidden layers."),
+    key(
+        "network.layer_norm",
+        Kind::Flag,
+        "Whether hidden layers, the encoder's linear one included, are normalised before their nonlinearity.",
+    ),
     key("network.shared_trunk", Kind::Flag, "Whether actor and critic share their hidden layers."),
     key(
         "network.pathways",

@@ -51,7 +51,7 @@ const OWN: [(&str, &str); 40] = [
 ];
 
 /// ... and those that are the same for all.
-const SHARED: [(&str, &str); 33] = [
+const SHARED: [(&str, &str); 35] = [
     ("algo", "a2c"),
     ("engine", "fused"),
     ("device", "cpu"),
@@ -64,8 +64,10 @@ const SHARED: [(&str, &str); 33] = [
     ("ppo.normalize_advantages", "false"),
     ("a2c.num_steps", "7"),
     ("a2c.normalize_advantages", "true"),
+    ("network.encoder", "nature-cnn"),
     ("network.hidden", "[32, 32]"),
     ("network.activation", "relu"),
+    ("network.layer_norm", "true"),
     ("network.shared_trunk", "true"),
     ("network.pathways", "single"),
     ("network.squash", "true"),

@@ -6,7 +6,7 @@ use super::kernels::flops;
 use crate::commands::builtin;
 use anyhow::Result;
 use std::time::{Duration, Instant};
-use striatum_kernels::MlpSpec;
+use striatum_agent::NetworkSpec;
 use striatum_train::config::{Config, DeviceChoice};
 use striatum_train::engine::open_trainer;
 use striatum_train::spec::network_spec;
@@ -91,8 +91,8 @@ impl Preset {
     }
 
     /// Operations of the update alone.
-    fn update_flops(&self, spec: &MlpSpec) -> f64 {
-        flops(spec, (self.epochs * self.rows()) as f64).iter().sum()
+    fn update_flops(&self, spec: &NetworkSpec) -> f64 {
+        spec.as_mlp().map_or(0.0, |mlp| flops(&mlp, (self.epochs * self.rows()) as f64).iter().sum())
     }
 }
 
