@@ -4,8 +4,11 @@ use crate::{NetworkSettings, NetworkSpec};
 use striatum_kernels::ParamSpec;
 use striatum_rng::{Purpose, Stream};
 
-/// The gain of an orthogonal matrix by the part it plays: hidden layers sqrt(2), policy heads 0.01, value head 1.
+/// The gain of an orthogonal matrix by the part it plays: hidden layers sqrt(2), policy heads 0.01, value head and memory 1.
 fn gain(name: &str) -> f64 {
+    if name.contains(".memory.") {
+        return 1.0;
+    }
     match name.split('.').next() {
         Some("direct" | "indirect") => 0.01,
         Some("value") => 1.0,
@@ -13,7 +16,8 @@ fn gain(name: &str) -> f64 {
     }
 }
 
-/// Initial weights in arena order. Orthogonal with biases 0, or PyTorch's default: uniform in `±1/sqrt(inputs)`. A normalisation starts
+/// Initial weights in arena order. Orthogonal with biases 0, or PyTorch's default: uniform in `±1/sqrt(inputs)`, of a memory in
+/// `±1/sqrt(width)`. A normalisation starts
 /// as one that neither scales nor moves.
 pub fn initial_weights(spec: &NetworkSpec, settings: &NetworkSettings, seed: u64) -> Vec<f32> {
     let mut weights = vec![0.0; spec.param_count()];
@@ -31,6 +35,9 @@ pub fn initial_weights(spec: &NetworkSpec, settings: &NetworkSettings, seed: u64
         }
         if let Some([inputs, _]) = matrix(param) {
             fan_in = inputs;
+        }
+        if param.name.contains(".memory.") {
+            fan_in = spec.memory_width;
         }
         if settings.orthogonal_init {
             orthogonal(param, &mut stream, values);

@@ -1,6 +1,7 @@
 //! The state of learning on a backend, and the one gradient step that PPO and A2C share.
 
 use crate::network::HostNetwork;
+use crate::sequences;
 use crate::update::Report;
 use crate::{Network, NetworkSpec, NotFinite, Rollout, UpdateMetrics};
 use striatum_kernels::{
@@ -273,6 +274,19 @@ impl<B: Backend> Learner<B> {
         self.backend.shuffle(&self.shuffle_keys, rows, &mut self.order);
     }
 
+    /// Orders the sequences of a rollout anew for every agent, by a key of its own.
+    pub(crate) fn shuffle_sequences(
+        &mut self,
+        rollout: &Rollout<B>,
+        length: usize,
+        minibatches: usize,
+        keys: impl Iterator<Item = [u32; 2]>,
+    ) {
+        self.in_order(rollout.rows());
+        let order = |key| sequences::order(key, [rollout.steps, rollout.envs], length, minibatches);
+        self.backend.write_indices(&mut self.order, &keys.flat_map(order).collect::<Vec<u32>>());
+    }
+
     /// Makes sure that there is an order of so many rows; a new one is that in which they come.
     pub(crate) fn in_order(&mut self, rows: usize) {
         if self.order_rows != rows {
@@ -282,9 +296,15 @@ impl<B: Backend> Learner<B> {
         }
     }
 
-    /// One gradient step of every agent on `rows` rows of its rollout, from `first` in its order on. False if no agent takes any
-    /// more.
-    pub(crate) fn step(&mut self, rollout: &Rollout<B>, first: usize, rows: usize) -> Result<bool, KernelError> {
+    /// One gradient step of every agent on `rows` rows of its rollout, from `first` in its order on, which are sequences of so many
+    /// steps. False if no agent takes any more.
+    pub(crate) fn step(
+        &mut self,
+        rollout: &Rollout<B>,
+        first: usize,
+        rows: usize,
+        sequence: usize,
+    ) -> Result<bool, KernelError> {
         let selection = Selection { rows: &self.order, stride: self.order_rows, first };
         let batch = rollout.minibatch(rows, selection);
         self.backend.advantage_moments(batch, self.normalize_advantages, &mut self.advantage_moments);
@@ -295,6 +315,7 @@ impl<B: Backend> Learner<B> {
                 layout: &self.spec.head,
                 params: &self.loss_params,
                 batch,
+                sequence,
                 observations: &rollout.observations,
                 moments: &self.advantage_moments,
                 log_std: self.log_std,

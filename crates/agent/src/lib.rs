@@ -12,6 +12,7 @@ mod learner;
 mod network;
 mod ppo;
 mod rollout;
+mod sequences;
 mod settings;
 mod spec;
 mod update;

@@ -65,6 +65,48 @@ pub enum MemoryKind {
     /// Nothing.
     #[default]
     None,
+    /// A gated recurrent unit (Cho et al. 2014).
+    Gru,
+    /// Long short-term memory (Hochreiter and Schmidhuber 1997).
+    Lstm,
+    /// A gated recurrent unit whose gates do not read the state (Feng et al. 2024).
+    MinGru,
+}
+
+impl MemoryKind {
+    /// Its word in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gru => "gru",
+            Self::Lstm => "lstm",
+            Self::MinGru => "mingru",
+        }
+    }
+
+    /// Gates, as wide as the memory each; none without memory.
+    pub fn gates(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Gru => 3,
+            Self::Lstm => 4,
+            Self::MinGru => 2,
+        }
+    }
+
+    /// States, as wide as the memory each.
+    pub fn states(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Gru | Self::MinGru => 1,
+            Self::Lstm => 2,
+        }
+    }
+
+    /// Whether gates read the state.
+    pub fn is_recurrent(self) -> bool {
+        matches!(self, Self::Gru | Self::Lstm)
+    }
 }
 
 /// A network that maps observations to output rows.
@@ -76,8 +118,10 @@ pub struct NetworkSpec {
     pub encoder: Encoder,
     /// Whether every hidden layer, the encoder's linear one included, is normalised before its nonlinearity (Ba et al. 2016).
     pub layer_norm: bool,
-    /// What is kept between steps.
+    /// What is kept between steps, between the hidden layers and the heads; one an actor and a critic where they share nothing.
     pub memory: MemoryKind,
+    /// Width of what is read from the memory.
+    pub memory_width: usize,
     /// Widths of the hidden layers above the encoder, the same for actor and critic.
     pub hidden: Vec<usize>,
     /// The nonlinearity of hidden layers; an encoder's own is `max(x, 0)`.
@@ -93,13 +137,16 @@ pub struct NetworkSpec {
 }
 
 impl NetworkSpec {
-    /// The network that settings describe.
+    /// The network that settings describe; a memory's state is added to the head's rows.
     pub fn new(settings: &NetworkSettings, observation: Observation, head: HeadLayout) -> Self {
+        let trunks = if settings.shared_trunk { 1 } else { 2 };
+        let head = HeadLayout { carried: trunks * settings.memory.states() * settings.memory_width, ..head };
         Self {
             observation,
             encoder: settings.encoder,
             layer_norm: settings.layer_norm,
-            memory: MemoryKind::None,
+            memory: settings.memory,
+            memory_width: settings.memory_width,
             hidden: settings.hidden.clone(),
             activation: settings.activation,
             shared_trunk: settings.shared_trunk,
@@ -108,13 +155,28 @@ impl NetworkSpec {
         }
     }
 
-    /// Width of a row that the network is given.
+    /// Width of a row that the network is given: `[observation | mask | start | state]`, the last two with memory only.
     pub fn inputs(&self) -> usize {
-        self.observation.words()
+        self.observed() + if self.has_memory() { 1 + self.head.carried } else { 0 }
+    }
+
+    /// Width of what the environment gives of a row: `[observation | mask]`.
+    pub fn observed(&self) -> usize {
+        self.observation.words() + self.head.mask_width()
+    }
+
+    /// Whether something is kept between steps.
+    pub fn has_memory(&self) -> bool {
+        self.head.carried > 0
     }
 
     /// Width of what the heads read.
     pub fn features(&self) -> usize {
+        if self.memory == MemoryKind::None { self.remembered() } else { self.memory_width }
+    }
+
+    /// Width of what a memory reads.
+    pub fn remembered(&self) -> usize {
         self.hidden.last().copied().unwrap_or_else(|| self.encoded())
     }
 
@@ -145,11 +207,14 @@ impl NetworkSpec {
         if self.layer_norm {
             return Some("`network.layer_norm` is true".to_owned());
         }
+        if self.has_memory() {
+            return Some(format!("`network.memory` is \"{}\"", self.memory.name()));
+        }
         self.observation.is_packed().then(|| "the task's observations are images of bytes".to_owned())
     }
 
-    /// Every parameter in arena order, which is the order in which a burn module visits them: encoder and hidden layers of the actor
-    /// (or trunk), `direct`, `indirect`, those of the critic, `value`; then `log_std`.
+    /// Every parameter in arena order, which is the order in which a burn module visits them: encoder, hidden layers and memory of the
+    /// actor (or trunk), `direct`, `indirect`, those of the critic, `value`; then `log_std`.
     pub fn params(&self) -> Vec<ParamSpec> {
         let mut list = ParamList::default();
         match &self.custom {
@@ -176,7 +241,7 @@ impl NetworkSpec {
         list.linear("value", self.features(), self.head.value_heads);
     }
 
-    /// Encoder and hidden layers.
+    /// Encoder, hidden layers and memory.
     fn trunk(&self, prefix: &str, list: &mut ParamList) {
         self.encoder.params(prefix, self.observation.picture(), list);
         if let Some(width) = self.encoder.width() {
@@ -187,6 +252,13 @@ impl NetworkSpec {
             list.linear(&format!("{prefix}.{i}"), inputs, width);
             self.norm(&format!("{prefix}.{i}.norm"), width, list);
             inputs = width;
+        }
+        let gates = self.memory.gates() * self.memory_width;
+        if gates > 0 {
+            list.linear(&format!("{prefix}.memory.input"), inputs, gates);
+        }
+        if self.memory.is_recurrent() {
+            list.linear(&format!("{prefix}.memory.recurrent"), self.memory_width, gates);
         }
     }
 
@@ -210,6 +282,7 @@ impl From<MlpSpec> for NetworkSpec {
             encoder: Encoder::Mlp,
             layer_norm: false,
             memory: MemoryKind::None,
+            memory_width: 0,
             hidden: mlp.hidden,
             activation: mlp.activation,
             shared_trunk: mlp.shared_trunk,

@@ -427,10 +427,6 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
         (**self).action_names()
     }
 
-    fn keeps_episodes(&self) -> bool {
-        (**self).keeps_episodes()
-    }
-
     fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
         (**self).frame(env)
     }

@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum EnvError {
     /// No built-in task has this name.
-    #[error("there is no task `{name}`; {}`striatum envs` lists the tasks", suggestion.as_ref().map(|s| format!("did you mean `{s}`? ")).unwrap_or_default())]
+    #[error("there is no task `{name}`; {}`striatum envs` lists the tasks, and `gym:{name}` is Gymnasium's", suggestion.as_ref().map(|s| format!("did you mean `{s}`? ")).unwrap_or_default())]
     UnknownTask {
         /// The name asked for.
         name: String,

@@ -247,7 +247,8 @@ mod tests {
         }
         assert_eq!(
             make_one("CartPole-v2").err().unwrap().to_string(),
-            "there is no task `CartPole-v2`; did you mean `CartPole-v1`? `striatum envs` lists the tasks"
+            "there is no task `CartPole-v2`; did you mean `CartPole-v1`? `striatum envs` lists the tasks, and \
+             `gym:CartPole-v2` is Gymnasium's"
         );
     }
 

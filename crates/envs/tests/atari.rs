@@ -25,7 +25,7 @@ struct Recorded {
     calls: Vec<Call>,
 }
 
-/// Action (-1 is a reset), reward, ends, lives.
+/// Action (-1 is a reset), reward, terminated, truncated, lives.
 type Call = (i32, f32, u8, u8, u32);
 
 #[derive(Deserialize)]

@@ -31,6 +31,8 @@ pub struct GymEnvs {
     steps: Vec<u32>,
     total_steps: Vec<u32>,
     shares: Vec<Share>,
+    /// Whether every worker waits for a command.
+    is_idle: bool,
     /// The last observations that were given, where cut episodes may have to end with them.
     last: Vec<f32>,
     counts: Vec<f32>,
@@ -64,6 +66,7 @@ impl GymEnvs {
             steps: vec![0; count],
             total_steps: vec![0; count],
             shares: Vec::new(),
+            is_idle: false,
             last: if task.settings.on_env_failure == OnFailure::Restart {
                 vec![0.0; count * width]
             } else {
@@ -90,8 +93,32 @@ impl GymEnvs {
         (all * self.count / self.task.num_envs.max(self.count)).clamp(1, self.count)
     }
 
+    /// Starts an episode in every environment, with the workers there are if they are of use.
+    fn begin(&mut self, observations: &mut [f32]) -> Result<(), EnvError> {
+        let mut failures = 0;
+        loop {
+            let started = if self.is_idle { Ok(()) } else { self.start() };
+            // Until this is done there may be answers that nobody has waited for.
+            self.is_idle = false;
+            let outcome = started.and_then(|()| self.begin_episodes(&vec![true; self.count], observations));
+            match outcome {
+                Err(error @ EnvError::Failed(_))
+                    if self.task.settings.on_env_failure == OnFailure::Restart && failures < PATIENCE =>
+                {
+                    failures += 1;
+                    self.notes.push(format!("{error}; it was started anew"));
+                }
+                outcome => {
+                    self.is_idle = outcome.is_ok();
+                    return outcome;
+                }
+            }
+        }
+    }
+
     /// Starts the workers side by side.
     fn start(&mut self) -> Result<(), EnvError> {
+        self.dismiss();
         let workers = self.workers();
         let ranges = (0..workers).map(|w| w * self.count / workers..(w + 1) * self.count / workers);
         let mut shares = Vec::new();
@@ -102,7 +129,7 @@ impl GymEnvs {
             shares.push((Share { worker, envs, failures: 0 }, is_new));
         }
         for (share, is_new) in &mut shares {
-            self.prepare(share, *is_new)?;
+            self.prepare(&mut share.worker, &share.envs, *is_new)?;
         }
         for (share, _) in &mut shares {
             share.worker.answer().map_err(|trouble| self.error(&share.envs, &trouble))?;
@@ -111,17 +138,23 @@ impl GymEnvs {
         Ok(())
     }
 
+    /// Ends all workers at once, so that no one waits for the farewell of another.
+    fn dismiss(&mut self) {
+        self.shares.iter().for_each(|share| share.worker.dismiss());
+        self.shares.clear();
+    }
+
     /// Asks a worker to make its environments.
-    fn prepare(&self, share: &mut Share, is_new: bool) -> Result<(), EnvError> {
-        if is_new && share.worker.describe(&self.task)? != *self.description {
+    fn prepare(&self, worker: &mut Worker, envs: &Range<usize>, is_new: bool) -> Result<(), EnvError> {
+        if is_new && worker.describe(&self.task)? != *self.description {
             return Err(EnvError::Failed(format!(
                 "task `{}` has spaces that differ from process to process; they must be the same whenever it is made",
                 self.task.name
             )));
         }
         let discrete = !matches!(self.description.action, Space::Box { .. });
-        let layout = Layout::new(share.envs.len(), self.width, self.action_width, discrete);
-        share.worker.attach(layout).map_err(|trouble| self.error(&share.envs, &trouble))
+        let layout = Layout::new(envs.len(), self.width, self.action_width, discrete);
+        worker.attach(layout).map_err(|trouble| self.error(envs, &trouble))
     }
 
     /// A worker's trouble as an error that names the environment.
@@ -197,6 +230,7 @@ impl GymEnvs {
     /// Hands actions to the workers and wakes them.
     fn order_step(&mut self, active: Option<&[bool]>, actions: &[f32]) {
         let width = self.action_width;
+        self.is_idle = false;
         for Share { worker, envs, .. } in &mut self.shares {
             worker.shared().write_actions(&actions[envs.start * width..envs.end * width]);
             match active {
@@ -227,6 +261,7 @@ impl GymEnvs {
         if !self.last.is_empty() {
             self.last.copy_from_slice(out.observations);
         }
+        self.is_idle = true;
         Ok(())
     }
 
@@ -260,6 +295,8 @@ impl GymEnvs {
             self.check("observation", env, &out.observations[row.clone()])?;
             if ends > 0.0 {
                 self.check("observation", env, &out.final_observations[row])?;
+            }
+            if ends > 0.0 && counts > 0.0 {
                 self.next_episode(w, env);
             }
         }
@@ -283,40 +320,46 @@ impl GymEnvs {
         share.worker.shared().get_mut(Section::Seeds)[env - share.envs.start] = seed;
     }
 
-    /// Starts a worker anew in place of one that failed. Its environments begin their next episodes; those that were under way count as cut,
-    /// at the observation that was last seen of them, and the step that was lost counts for nothing.
-    fn recover(&mut self, w: usize, error: EnvError, out: &mut StepBuffers<'_>) -> Result<(), EnvError> {
-        self.shares[w].failures += 1;
+    /// Has a worker that failed replaced. Its environments begin their next episodes; those that were under way count as cut, at the
+    /// observation that was last seen of them, and the step that was lost counts for nothing.
+    fn recover(&mut self, w: usize, mut error: EnvError, out: &mut StepBuffers<'_>) -> Result<(), EnvError> {
         let (envs, width) = (self.shares[w].envs.clone(), self.width);
-        if self.shares[w].failures > PATIENCE {
-            return Err(error);
-        }
-        self.notes.push(format!("{error}; it was started anew"));
-        self.shares[w].worker = Worker::start(&self.task)?;
-        let mut share = self.shares.swap_remove(w);
-        let ready = self.prepare(&mut share, true).and_then(|()| {
-            let answer = share.worker.answer();
-            answer.map(|_| ()).map_err(|trouble| self.error(&share.envs, &trouble))
-        });
-        self.shares.push(share);
-        let end = self.shares.len() - 1;
-        self.shares.swap(w, end);
-        ready?;
-        for env in envs.clone() {
-            self.episodes[env] = self.episodes[env].wrapping_add(1);
-        }
-        let mut active = vec![false; self.count];
-        active[envs.clone()].fill(true);
-        self.order_reset(w, &active);
         let rows = envs.start * width..envs.end * width;
         out.final_observations[rows.clone()].copy_from_slice(&self.last[rows]);
-        self.finish_reset(w, &active, out.observations)?;
+        loop {
+            self.shares[w].failures += 1;
+            if self.shares[w].failures > PATIENCE {
+                return Err(error);
+            }
+            self.notes.push(format!("{error}; it was started anew"));
+            match self.replace(w, out.observations) {
+                Ok(()) => break,
+                Err(again @ EnvError::Failed(_)) => error = again,
+                Err(other) => return Err(other),
+            }
+        }
         for env in envs {
             self.account(env, 0.0, 0.0, 1.0);
             self.steps[env] = 0;
             (out.rewards[env], out.terminated[env], out.truncated[env]) = (0.0, 0.0, 1.0);
         }
         Ok(())
+    }
+
+    /// Puts a new worker in the place of another and starts its environments' next episodes.
+    fn replace(&mut self, w: usize, observations: &mut [f32]) -> Result<(), EnvError> {
+        let envs = self.shares[w].envs.clone();
+        let mut worker = Worker::start(&self.task)?;
+        self.prepare(&mut worker, &envs, true)?;
+        worker.answer().map_err(|trouble| self.error(&envs, &trouble))?;
+        self.shares[w].worker = worker;
+        let mut active = vec![false; self.count];
+        active[envs.clone()].fill(true);
+        for env in envs {
+            self.episodes[env] = self.episodes[env].wrapping_add(1);
+        }
+        self.order_reset(w, &active);
+        self.finish_reset(w, &active, observations)
     }
 
     fn check(&self, what: &str, env: usize, values: &[f32]) -> Result<(), EnvError> {
@@ -357,13 +400,9 @@ impl VecEnv for GymEnvs {
 
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {
         (self.seed, self.first) = (seed, first);
-        // After an error there may be answers that nobody has waited for.
-        self.shares.iter().for_each(|share| share.worker.dismiss());
-        self.shares.clear();
         self.episodes.fill(0);
         self.total_steps.fill(0);
-        self.start()?;
-        self.begin_episodes(&vec![true; self.count], observations)
+        self.begin(observations)
     }
 
     fn step(&mut self, actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
@@ -372,11 +411,17 @@ impl VecEnv for GymEnvs {
     }
 
     fn step_active(&mut self, active: &[bool], actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
+        if self.description.together {
+            return Err(EnvError::Together);
+        }
         self.order_step(Some(active), actions);
         self.finish(Some(active), out)
     }
 
     fn reset_active(&mut self, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
+        if self.description.together {
+            return Err(EnvError::Together);
+        }
         for env in (0..self.count).filter(|&env| active[env]) {
             self.episodes[env] = self.episodes[env].wrapping_add(1);
         }
@@ -448,19 +493,15 @@ impl VecEnv for GymEnvs {
                 self.task.name
             )));
         }
-        if self.shares.is_empty() {
-            self.start()?;
-        }
         (self.seed, self.first) = (snapshot.seed, snapshot.first);
         self.episodes = snapshot.episodes.iter().map(|episode| episode.wrapping_add(1)).collect();
         self.total_steps.clone_from(&snapshot.total_steps);
-        self.begin_episodes(&vec![true; self.count], observations)
+        self.begin(observations)
     }
 }
 
 impl Drop for GymEnvs {
     fn drop(&mut self) {
-        // All of them at once, so that no one waits for the farewell of another.
-        self.shares.iter().for_each(|share| share.worker.dismiss());
+        self.dismiss();
     }
 }

@@ -28,4 +28,4 @@ pub use elsewhere::{describe, make};
 pub use envs::GymEnvs;
 #[cfg(unix)]
 pub use open::{describe, make};
-pub use settings::{GymSettings, OnFailure, Task, TaskDescription};
+pub use settings::{Autoreset, GymSettings, OnFailure, Task, TaskDescription, Vectorization};

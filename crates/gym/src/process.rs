@@ -13,8 +13,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// The script, in the order of its parts.
-const SCRIPT: &str =
-    concat!(include_str!("python/spaces.py"), include_str!("python/single.py"), include_str!("python/worker.py"),);
+const SCRIPT: &str = concat!(
+    include_str!("python/spaces.py"),
+    include_str!("python/single.py"),
+    include_str!("python/vector.py"),
+    include_str!("python/worker.py"),
+);
 
 /// Reads the script from the socket, so that it needs no file and the list of processes stays readable.
 const BOOT: &str = "import os

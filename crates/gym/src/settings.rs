@@ -14,6 +14,36 @@ pub enum OnFailure {
     Restart,
 }
 
+/// Who steps the environments of a worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vectorization {
+    /// The worker itself, one by one: the fastest.
+    #[default]
+    None,
+    /// Gymnasium's `SyncVectorEnv`.
+    Sync,
+    /// Gymnasium's `AsyncVectorEnv`, with processes of its own.
+    Async,
+    /// The task's own vector environment.
+    VectorEntryPoint,
+}
+
+/// When a vector environment resets an environment whose episode has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Autoreset {
+    /// As the vector environment does it.
+    #[default]
+    Default,
+    /// In the next step, whose action is ignored.
+    NextStep,
+    /// In the step that ends the episode.
+    SameStep,
+    /// Never: the worker resets it.
+    Disabled,
+}
+
 /// Section `gym` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +56,10 @@ pub struct GymSettings {
     pub imports: Vec<String>,
     /// Wrappers by import path, innermost first.
     pub wrappers: Vec<String>,
+    /// Who steps the environments of a worker.
+    pub vectorization: Vectorization,
+    /// When a vector environment resets environments.
+    pub autoreset: Autoreset,
     /// Gymnasium's render mode; if empty, none.
     pub render_mode: String,
     /// What happens when a worker fails.
@@ -41,6 +75,8 @@ impl Default for GymSettings {
             workers: 0,
             imports: Vec::new(),
             wrappers: Vec::new(),
+            vectorization: Vectorization::default(),
+            autoreset: Autoreset::default(),
             render_mode: String::new(),
             on_env_failure: OnFailure::default(),
             timeout: 60.0,
@@ -48,7 +84,7 @@ impl Default for GymSettings {
     }
 }
 
-/// A task of Python's.
+/// A task of Python's, of Gymnasium (`gym:ID`) or EnvPool (`envpool:ID`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     /// Its name, such as `gym:LunarLander-v3`.
@@ -64,7 +100,7 @@ pub struct Task {
 impl Task {
     /// Whether this is the name of a task of Python's.
     pub fn is_name(name: &str) -> bool {
-        name.starts_with("gym:")
+        matches!(name.split_once(':'), Some(("gym" | "envpool", _)))
     }
 
     /// Worker processes of all environments together: no more than there are environments.
@@ -74,6 +110,11 @@ impl Task {
             workers => workers,
         };
         workers.min(self.num_envs).max(1)
+    }
+
+    /// The prefix of the name: `gym` or `envpool`.
+    pub fn kind(&self) -> &str {
+        self.name.split_once(':').map_or("gym", |(kind, _)| kind)
     }
 
     /// The name without its prefix.

@@ -23,6 +23,8 @@ pub(crate) struct Description {
     pub(crate) lives: bool,
     /// Whether there may be rows that are no transitions.
     pub(crate) counts: bool,
+    /// Whether the environments of a worker step as a whole only.
+    pub(crate) together: bool,
     render_modes: Vec<String>,
     versions: String,
 }
@@ -219,10 +221,13 @@ pub(crate) fn order(task: &Task) -> Value {
     let settings = &task.settings;
     json!({
         "do": "open",
+        "kind": task.kind(),
         "id": task.id(),
         "arguments": task.arguments,
         "imports": settings.imports,
         "wrappers": settings.wrappers,
+        "vectorization": settings.vectorization,
+        "autoreset": settings.autoreset,
         "render_mode": settings.render_mode,
     })
 }

@@ -11,6 +11,9 @@ mod spaces;
 #[path = "bridge/steps.rs"]
 mod steps;
 
+#[path = "bridge/vectors.rs"]
+mod vectors;
+
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
 
@@ -20,7 +23,7 @@ type Test = (&'static str, fn());
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let ignored = !common::has_gymnasium();
-    let tests = [steps::TESTS, spaces::TESTS, faults::TESTS].concat();
+    let tests = [steps::TESTS, spaces::TESTS, vectors::TESTS, faults::TESTS].concat();
     let trial = |(name, body): Test| {
         let run = move || {
             body();

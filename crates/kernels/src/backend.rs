@@ -272,6 +272,9 @@ pub struct PassArgs<'a, B, I> {
     pub params: &'a [LossParams],
     /// The rows, and what was stored with them.
     pub batch: Minibatch<'a, B, I>,
+    /// Steps of the sequences that the rows are, for a network with memory: row `t * E + e` is step t of sequence e. 1 where every row
+    /// stands by itself.
+    pub sequence: usize,
     /// Observations as the network sees them, `[A, S, inputs]`.
     pub observations: &'a B,
     /// From [`Backend::advantage_moments`], `[A, 4]`.

@@ -191,12 +191,18 @@ impl Chosen {
 }
 
 fn choose_engine(choice: EngineChoice, device: Device, spec: &NetworkSpec) -> Result<Chosen, TrainError> {
-    let fits = device == Device::Cpu || spec.hidden.len() <= FUSED_LAYERS;
+    let masked = spec.head.masked && device != Device::Cpu;
+    let fits = device == Device::Cpu || spec.hidden.len() <= FUSED_LAYERS && !masked;
     match (choice, spec.as_mlp()) {
         (EngineChoice::Auto | EngineChoice::Fused, Some(mlp)) if fits => Ok(Chosen::Fused(mlp)),
         (EngineChoice::Fused, _) => Err(TrainError::Engine(match spec.beyond_mlp() {
             Some(what) => {
                 format!("`engine = \"fused\"` computes multilayer perceptrons, and {what}; use `--engine auto`")
+            }
+            None if masked => {
+                "`engine = \"fused\"` knows no action masks on a GPU, and the task gives them; use `--engine burn` or \
+                               `--device cpu`"
+                    .into()
             }
             None => format!(
                 "`engine = \"fused\"` takes at most {FUSED_LAYERS} hidden layers on a GPU; shorten `network.hidden`, or use \

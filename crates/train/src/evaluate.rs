@@ -95,6 +95,10 @@ pub fn evaluate<B: Backend>(
     let mut results = Vec::with_capacity(episodes);
     let series = Series { choice, occasion, seed, episodes };
     play(learner, normalizer, config, envs, series, &mut |step| {
+        if step.lost {
+            running[step.env] = (0.0, 0);
+            return;
+        }
         let (sum, length) = &mut running[step.env];
         *sum += f64::from(step.reward);
         *length += 1;
@@ -139,6 +143,11 @@ impl Schedule {
         self.left.iter().all(|&left| left == 0)
     }
 
+    /// Whether an episode under way is lost here, which is then played again.
+    pub fn lose(&mut self, env: usize) -> bool {
+        std::mem::take(&mut self.lengths[env]) > 0
+    }
+
     /// Counts a step, with which the episode `ends` or not. Whether it is cut here; none where the environment has no more to play.
     pub fn step(&mut self, env: usize, ends: bool) -> Option<bool> {
         if self.left[env] == 0 {
@@ -168,7 +177,11 @@ pub(crate) fn play<B: Backend>(
     while !schedule.is_done() {
         player.step()?;
         for env in 0..player.num_envs() {
-            if let Some(cut) = schedule.step(env, player.ends(env)) {
+            let shown = match player.counts(env) {
+                true => schedule.step(env, player.ends(env)),
+                false => schedule.lose(env).then_some(false),
+            };
+            if let Some(cut) = shown {
                 see(&player.played(env, cut));
             }
         }

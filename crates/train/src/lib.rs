@@ -24,6 +24,7 @@ pub mod plot;
 pub mod probe;
 pub mod recording;
 pub mod resident;
+mod rows;
 pub mod run;
 pub mod saved;
 mod scalars;
@@ -35,6 +36,7 @@ pub mod source;
 pub mod spec;
 mod state;
 pub mod statistics;
+pub mod tasks;
 mod tonic;
 pub mod trainer;
 

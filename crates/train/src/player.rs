@@ -4,6 +4,7 @@ use crate::actor::{Actions, Actor, Choice};
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::evaluate::Series;
+use crate::rows::Rows;
 use striatum_agent::Learner;
 use striatum_envs::{StepBuffers, VecEnv};
 use striatum_kernels::{Backend, RunningMoments, Standardizer};
@@ -17,10 +18,13 @@ pub(crate) struct Played<'a> {
     /// The action as the policy sees it, and as the environment took it.
     pub stored: &'a [f32],
     pub taken: &'a [f32],
+    /// In the task's own account.
     pub reward: f32,
     /// An episode that does both counts as terminated.
     pub terminated: bool,
     pub truncated: bool,
+    /// Whether the episode was lost with the process that it ran in, and what was seen of it counts for nothing.
+    pub lost: bool,
     /// The raw observation at the end of an episode; anything in other steps.
     pub final_observation: &'a [f32],
 }
@@ -34,7 +38,10 @@ pub(crate) struct Player<'a, B: Backend> {
     rollout: usize,
     actor: Actor,
     step: u32,
+    memory: Rows,
     observations: Vec<f32>,
+    /// As the network reads them.
+    rows: Vec<f32>,
     outputs: Vec<f32>,
     stored: Vec<f32>,
     taken: Vec<f32>,
@@ -69,6 +76,7 @@ impl<'a, B: Backend> Player<'a, B> {
         let mut observations = vec![0.0; count * width];
         envs.reset(seed, 0, &mut observations)?;
         let actions = layout.policy.action_width();
+        let memory = Rows::new(learner.spec(), count);
         Ok(Self {
             learner,
             envs,
@@ -76,6 +84,8 @@ impl<'a, B: Backend> Player<'a, B> {
             rollout: config.num_steps(),
             actor,
             step: 0,
+            rows: vec![0.0; count * memory.inputs()],
+            memory,
             final_observations: observations.clone(),
             observations,
             outputs: Vec::new(),
@@ -94,7 +104,9 @@ impl<'a, B: Backend> Player<'a, B> {
 
     /// Acts once in every environment.
     pub fn step(&mut self) -> Result<(), TrainError> {
-        self.outputs = self.predict(self.observations.clone())?;
+        self.memory.check_masks(&self.observations, 0, self.step)?;
+        self.memory.fill(&self.observations, self.standardizer.as_ref(), &mut self.rows);
+        self.outputs = self.learner.predict(&self.rows)?;
         let chosen = Actions { stored: &mut self.stored, taken: &mut self.taken, log_probs: &mut self.log_probs };
         // New exploration matrices come as often as in training.
         self.actor.act(&self.outputs, self.step, self.step as usize % self.rollout, chosen);
@@ -106,12 +118,25 @@ impl<'a, B: Backend> Player<'a, B> {
             truncated: &mut self.truncated,
             final_observations: &mut self.final_observations,
         };
-        Ok(self.envs.step(&self.taken, out)?)
+        self.envs.step(&self.taken, out)?;
+        let ends = |env: usize| self.terminated[env] + self.truncated[env] > 0.0;
+        self.memory.carry(&self.outputs, ends);
+        Ok(())
     }
 
-    /// Whether the last step ended an episode.
-    pub fn ends(&self, env: usize) -> bool {
+    /// Whether the last step was one of the task's.
+    pub fn counts(&self, env: usize) -> bool {
+        self.envs.account().is_none_or(|account| account.counts[env] > 0.0)
+    }
+
+    /// Whether the last step ended what is an episode to the agent, such as a life.
+    pub fn ended(&self, env: usize) -> bool {
         self.terminated[env] + self.truncated[env] > 0.0
+    }
+
+    /// Whether the last step ended an episode of the task.
+    pub fn ends(&self, env: usize) -> bool {
+        self.envs.account().map_or_else(|| self.ended(env), |account| account.ends[env] > 0.0)
     }
 
     /// The last step of an environment, after which its episode is `cut` or not.
@@ -124,22 +149,22 @@ impl<'a, B: Backend> Player<'a, B> {
             outputs: row(&self.outputs, env, count),
             stored: row(&self.stored, env, count),
             taken: row(&self.taken, env, count),
-            reward: self.rewards[env],
+            reward: self.envs.account().map_or(self.rewards[env], |account| account.rewards[env]),
             terminated: self.terminated[env] > 0.0,
             truncated: self.truncated[env] > 0.0 || cut,
+            lost: !self.counts(env),
             final_observation: row(ends_with, env, count),
         }
     }
 
-    /// What is observed of an environment now.
-    pub fn observation(&self, env: usize) -> &[f32] {
-        row(&self.observations, env, self.num_envs())
-    }
-
-    /// What the network makes of raw observations.
-    pub fn predict(&mut self, mut rows: Vec<f32>) -> Result<Vec<f32>, TrainError> {
-        self.standardizer.iter().for_each(|standardizer| standardizer.apply(&mut rows));
-        Ok(self.learner.predict(&rows)?)
+    /// What the network makes of where the last step led: the observation at an episode's end if it `ends`, or is `cut` there.
+    pub fn predict_next(&mut self, env: usize, cut: bool, ends: bool) -> Result<Vec<f32>, TrainError> {
+        let played = self.played(env, cut);
+        let observation = if ends { played.final_observation } else { row(&self.observations, env, self.num_envs()) };
+        let mut next = Vec::with_capacity(self.memory.inputs());
+        self.memory.push_last(observation, played.outputs, &mut next);
+        self.memory.standardize(self.standardizer.as_ref(), &mut next);
+        Ok(self.learner.predict(&next)?)
     }
 }
 

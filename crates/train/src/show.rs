@@ -87,7 +87,7 @@ impl SavedPolicy {
         let (engine, _) = open_engine(&config, make_envs)?;
         let mut envs = make_envs(1)?;
         envs.watch();
-        let normalizer = self.normalizer(envs.observation_space().width())?;
+        let normalizer = self.normalizer(envs.observation_space().width() - envs.action_mask_width())?;
         let series = Series { choice, occasion: Occasion::Measurement, seed, episodes };
         let (rate, actions) = (envs.frame_rate(), envs.action_space().clone());
         let schedule = series.schedule(&config, &*envs);
@@ -117,9 +117,16 @@ impl<B: Backend> Stage<'_, B> {
         let mut flow = self.open(spectator)?;
         while flow.is_continue() && !self.schedule.is_done() {
             self.player.step()?;
+            if !self.player.counts(0) {
+                if self.schedule.lose(0) {
+                    score = Score::default();
+                    flow = self.open(spectator)?;
+                }
+                continue;
+            }
             let cut = self.schedule.step(0, self.player.ends(0)).unwrap_or(false);
             let ends = cut || self.player.ends(0);
-            let [value, td_error] = self.appraise(cut, ends)?;
+            let [value, td_error] = self.appraise(cut, cut || self.player.ended(0))?;
             let moment = if self.player.ends(0) { Moment::End } else { Moment::Now };
             let picture = self.player.envs.picture(0, moment)?;
             let played = self.player.played(0, cut);
@@ -149,8 +156,7 @@ impl<B: Backend> Stage<'_, B> {
 
     /// V(s) before the last step, and its TD error.
     fn appraise(&mut self, cut: bool, ends: bool) -> Result<[f32; 2], TrainError> {
-        let observation = if ends { self.player.played(0, cut).final_observation } else { self.player.observation(0) };
-        let next = self.player.predict(observation.to_vec())?;
+        let next = self.player.predict_next(0, cut, ends)?;
         let (played, appraisal) = (self.player.played(0, cut), &self.appraisal);
         let values = [appraisal.value(played.outputs), appraisal.value(&next)];
         Ok([values[0], appraisal.td_error(appraisal.learned(played.reward), played.terminated, values)])

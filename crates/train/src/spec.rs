@@ -59,6 +59,16 @@ pub enum SpecError {
         /// The task.
         task: String,
     },
+    /// An action mask that does not fit.
+    #[error("task `{task}` gives action masks of {mask} numbers, {what}")]
+    Mask {
+        /// The task.
+        task: String,
+        /// Width of the mask.
+        mask: usize,
+        /// What is wrong, and what helps.
+        what: String,
+    },
     /// Actions that no policy gives.
     #[error(
         "task `{task}` takes {space} actions; policies give boxes of numbers and discrete choices: flatten them in the task"
@@ -116,21 +126,41 @@ pub fn training_spec(config: &Config, envs: &dyn VecEnv) -> Result<NetworkSpec, 
     if centred && !dopamine.force_centering && !envs.continuing() {
         return Err(SpecError::Episodic { task: config.task.clone() });
     }
-    network_spec(config, envs.observation_space(), envs.action_space())
+    network_spec(config, envs)
 }
 
 /// The network that a task and the settings ask for.
 ///
 /// # Errors
-/// If the settings do not fit the task's spaces.
-pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> Result<NetworkSpec, SpecError> {
-    let observation = observation(config, observations)?;
-    let policy = policy(config, observation, actions)?;
+/// If the settings do not fit the task's spaces, or its action masks do not.
+pub fn network_spec(config: &Config, envs: &dyn VecEnv) -> Result<NetworkSpec, SpecError> {
+    let mask = envs.action_mask_width();
+    let mut observation = observation(config, envs.observation_space())?;
+    let policy = policy(config, observation, envs.action_space())?;
+    if mask > 0 {
+        observation = unmasked(config, observation, &policy, mask)?;
+    }
     let head = HeadLayout::new(policy, config.network.pathways == Pathways::Dual, config.critic.heads());
+    let head = HeadLayout { masked: mask > 0, ..head };
     Ok(NetworkSpec::new(&config.network, observation, head))
 }
 
-/// What an observation is to the network.
+/// An observation without the mask at its end.
+fn unmasked(config: &Config, observation: Observation, policy: &Policy, mask: usize) -> Result<Observation, SpecError> {
+    let logits = policy.logits();
+    let what = match observation {
+        _ if policy.is_continuous() => "and takes real actions, which masks are not for".to_owned(),
+        Observation::Image { .. } => "and shows images, which have no room for them".to_owned(),
+        _ if mask != logits => {
+            format!("and its actions have {logits} options; give a number for each option of each choice")
+        }
+        Observation::Numbers(all) if all <= mask => "and nothing to observe beside; observe a constant".to_owned(),
+        Observation::Numbers(all) => return Ok(Observation::Numbers(all - mask)),
+    };
+    Err(SpecError::Mask { task: config.task.clone(), mask, what })
+}
+
+/// What an observation is to the network, a mask at its end included.
 fn observation(config: &Config, observations: &Space) -> Result<Observation, SpecError> {
     let (task, encoder) = (config.task.clone(), config.network.encoder);
     let &Space::Image { channels, height, width, pixel } = observations else {

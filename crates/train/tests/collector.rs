@@ -39,7 +39,7 @@ fn make(task: &str, count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
 
 fn spec_of(config: &Config) -> NetworkSpec {
     let envs = make(&config.task, 1).expect("a task");
-    network_spec(config, envs.observation_space(), envs.action_space()).expect("a network")
+    network_spec(config, &*envs).expect("a network")
 }
 
 /// A network that is asked through the backend at every step, as one on another device.

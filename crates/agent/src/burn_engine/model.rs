@@ -1,6 +1,7 @@
 //! The dual-pathway actor-critic as a burn module.
 
 use super::encoder::{Convolutions, layer_norm, linear};
+use super::memory::{Memory, Past};
 use crate::NetworkSpec;
 use burn::module::Module;
 use burn::nn::{LayerNorm, Linear};
@@ -30,7 +31,13 @@ pub trait BurnModel: Module {
     /// The layers below the heads; observations are `[R, numbers]`, pixels of bytes unpacked and 0 to 1.
     fn trunk(&self, observations: Tensor<2>) -> Features;
 
-    /// Output rows `[R, W]`, laid out as a [`HeadLayout`](striatum_kernels::HeadLayout).
+    /// The same of a network with memory, and the state after every row, `[R, carried]`: what is called in place of
+    /// [`trunk`](Self::trunk) where `network.memory` is not `none`.
+    fn recall(&self, observations: Tensor<2>, past: &Past) -> (Features, Tensor<2>) {
+        (self.trunk(observations), past.state.clone().repeat_dim(0, past.steps))
+    }
+
+    /// Output rows laid out as a [`HeadLayout`](striatum_kernels::HeadLayout), without mask and state.
     fn heads(&self, features: Features) -> Tensor<2>;
 }
 
@@ -68,6 +75,17 @@ impl BurnModel for ActorCritic {
         Features { actor, critic }
     }
 
+    fn recall(&self, observations: Tensor<2>, past: &Past) -> (Features, Tensor<2>) {
+        let [actor, mut state] = self.actor.recall(observations.clone(), past, 0);
+        let mut critic = actor.clone();
+        if let Some(own) = &self.critic {
+            let [features, own_state] = own.recall(observations, past, state.dims()[1]);
+            critic = features;
+            state = Tensor::cat(vec![state, own_state], 1);
+        }
+        (Features { actor, critic }, state)
+    }
+
     fn heads(&self, features: Features) -> Tensor<2> {
         let mut columns = vec![self.direct.forward(features.actor.clone())];
         columns.extend(self.indirect.as_ref().map(|indirect| indirect.forward(features.actor.clone())));
@@ -79,11 +97,12 @@ impl BurnModel for ActorCritic {
     }
 }
 
-/// Encoder and hidden layers.
+/// Encoder, hidden layers and memory.
 #[derive(Module, Debug)]
 struct Trunk {
     encoder: Option<Convolutions>,
     hidden: Vec<Hidden>,
+    memory: Option<Memory>,
     #[module(skip)]
     activation: Activation,
 }
@@ -106,7 +125,17 @@ impl Trunk {
         Self {
             encoder: Convolutions::new(spec, device),
             hidden: inputs.zip(&spec.hidden).map(layer).collect(),
+            memory: Memory::new(spec, spec.remembered(), device),
             activation: spec.activation,
+        }
+    }
+
+    /// What the heads read, and the state after it; that before it begins in column `column` of the past's.
+    fn recall(&self, observations: Tensor<2>, past: &Past, column: usize) -> [Tensor<2>; 2] {
+        let x = self.forward(observations);
+        match &self.memory {
+            None => [x, past.state.clone().narrow(1, column, 0)],
+            Some(memory) => memory.forward(x, past, column),
         }
     }
 

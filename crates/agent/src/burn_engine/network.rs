@@ -1,6 +1,6 @@
 //! A burn module as a [`Network`].
 
-use super::{Bridge, BurnModel};
+use super::{Bridge, BurnModel, Past};
 use crate::{Network, NetworkSpec, Observation, Pass, WithOutputs};
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor};
@@ -14,9 +14,19 @@ pub struct BurnNetwork<M> {
     inference: M,
     device: Device,
     observation: Observation,
+    /// Numbers of a mask, and of a memory's state; 0 without.
+    mask: usize,
+    carried: usize,
     /// Width of a row.
     inputs: usize,
     param_count: usize,
+}
+
+/// What a module is given, and what a row has beside.
+struct Row {
+    observations: Tensor<2>,
+    mask: Option<Tensor<2>>,
+    past: Option<Past>,
 }
 
 impl<M: BurnModel> BurnNetwork<M> {
@@ -30,6 +40,8 @@ impl<M: BurnModel> BurnNetwork<M> {
             inference,
             device: device.clone(),
             observation: spec.observation,
+            mask: spec.head.mask_width(),
+            carried: spec.head.carried,
             inputs: spec.inputs(),
             param_count,
         }
@@ -39,7 +51,7 @@ impl<M: BurnModel> BurnNetwork<M> {
         self.device.clone().autodiff()
     }
 
-    /// What the module reads, `[R, numbers]`, from rows that `fill` writes, `[R, inputs]`.
+    /// Rows with pixels as numbers, from rows that `fill` writes, `[R, inputs]`.
     fn input<B: Bridge>(
         &self,
         backend: &B,
@@ -58,14 +70,45 @@ impl<M: BurnModel> BurnNetwork<M> {
         })
     }
 
-    /// The outputs that the heads learn from, and, if the layers below learn from another gradient, those for them: the first then come
-    /// from features cut off the graph, and the second from heads cut off it.
-    fn outputs(&self, observations: Tensor<2>, asymmetric: bool) -> (Tensor<2>, Option<Tensor<2>>) {
-        let features = self.model.trunk(observations);
-        if !asymmetric {
-            return (self.model.heads(features), None);
+    /// Takes rows apart, which are sequences of so many steps.
+    fn split(&self, rows: Tensor<2>, steps: usize) -> Row {
+        if self.mask + self.carried == 0 {
+            return Row { observations: rows, mask: None, past: None };
         }
-        (self.model.heads(features.detach()), Some(self.model.clone().no_grad().heads(features)))
+        let (count, numbers) = (rows.dims()[0], self.observation.len());
+        let part = |column, width| rows.clone().narrow(1, column, width);
+        let start = numbers + self.mask;
+        Row {
+            observations: part(0, numbers),
+            mask: (self.mask > 0).then(|| part(numbers, self.mask)),
+            past: (self.carried > 0).then(|| Past {
+                steps,
+                start: part(start, 1),
+                state: part(start + 1, self.carried).narrow(0, 0, count / steps),
+            }),
+        }
+    }
+
+    /// The outputs that the heads learn from, and, if the layers below learn from another gradient, those for them: the first then come
+    /// from features cut off the graph, and the second from heads cut off it. Mask and state stand behind both, cut off as well.
+    fn outputs(&self, model: &M, rows: Tensor<2>, steps: usize, asymmetric: bool) -> (Tensor<2>, Option<Tensor<2>>) {
+        let Row { observations, mask, past } = self.split(rows, steps);
+        let (features, state) = match &past {
+            None => (model.trunk(observations), None),
+            Some(past) => {
+                let (features, state) = model.recall(observations, past);
+                (features, Some(state.detach()))
+            }
+        };
+        let behind: Vec<_> = mask.into_iter().chain(state).collect();
+        let whole = |heads: Tensor<2>| match behind.is_empty() {
+            true => heads,
+            false => Tensor::cat([&[heads][..], &behind].concat(), 1),
+        };
+        if !asymmetric {
+            return (whole(model.heads(features)), None);
+        }
+        (whole(model.heads(features.detach())), Some(whole(model.clone().no_grad().heads(features))))
     }
 }
 
@@ -88,7 +131,8 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
         with: &mut WithOutputs<'_, B>,
     ) -> Result<(), KernelError> {
         let observations = self.input(backend, &self.device, rows, |memory| backend.write(memory, 0, observations))?;
-        backend.read_tensor(self.inference.heads(self.inference.trunk(observations)), |outputs| with(outputs))
+        let (outputs, _) = self.outputs(&self.inference, observations, 1, false);
+        backend.read_tensor(outputs, |outputs| with(outputs))
     }
 
     fn differentiate(&mut self, backend: &B, pass: Pass<'_, B>) -> Result<(), KernelError> {
@@ -98,7 +142,7 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
         let observations = self.input(backend, &device, rows, |memory| {
             backend.gather(1, self.inputs, pass.observations, pass.batch.selection, rows, memory);
         })?;
-        let (outputs, trunk) = self.outputs(observations, asymmetric);
+        let (outputs, trunk) = self.outputs(&self.model, observations, pass.sequence, asymmetric);
 
         let mut d_trunk = None;
         let d_outputs = backend.read_tensor(outputs.clone().inner(), |outputs| {

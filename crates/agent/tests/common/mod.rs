@@ -180,6 +180,7 @@ impl Rows {
                         tone: &upload(&self.tone),
                         inverse_temperature: &upload(&self.inverse_temperature),
                     },
+                    sequence: 1,
                     observations: &upload(observations),
                     moments: &upload(&self.moments()),
                     log_std: LogStd { stride: count, at: count - spec.head.policy.log_std_len() },

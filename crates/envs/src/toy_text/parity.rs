@@ -23,12 +23,15 @@ struct Recorded {
     actions: usize,
     time_limit: Option<u32>,
     reward_threshold: Option<f32>,
-    /// By state and action: probability, next state, reward and whether that is the end.
-    table: Option<Vec<Vec<Vec<(f64, usize, f32, u8)>>>>,
+    /// By state and action.
+    table: Option<Vec<Vec<Chances>>>,
     /// By state, which actions change it.
     masks: Option<Vec<[u8; 6]>>,
     run: Run,
 }
+
+/// Probability, next state, reward and whether that is the end.
+type Chances = Vec<(f64, usize, f32, u8)>;
 
 #[derive(Deserialize)]
 struct Run {

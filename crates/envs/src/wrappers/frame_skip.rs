@@ -36,7 +36,7 @@ impl FrameSkip {
             terminated: vec![0.0; count],
             truncated: vec![0.0; count],
             other: vec![0.0; pooled],
-            last: if envs.keeps_episodes() { vec![0.0; pooled] } else { Vec::new() },
+            last: if envs.snapshot().state_width > 0 { vec![0.0; pooled] } else { Vec::new() },
             width,
         }
     }

@@ -8,6 +8,7 @@ use crate::{EnvError, Pixel, Space};
 /// The last observations, oldest first. An episode starts with its first observation in every place, as Gymnasium's
 /// `FrameStackObservation` does by default.
 pub(super) struct FrameStack {
+    depth: usize,
     /// Bytes of an observation, without those that fill up its last number.
     size: usize,
     /// Numbers of what is seen.
@@ -30,21 +31,19 @@ impl FrameStack {
             other => (4 * other.width(), Space::uniform_box(depth * other.width(), f32::NEG_INFINITY, f32::INFINITY)),
         };
         let width = seen.width();
-        (Self { size, width, stacks: vec![0.0; count * width] }, seen)
+        (Self { depth, size, width, stacks: vec![0.0; count * width] }, seen)
     }
 }
 
 impl View for FrameStack {
     fn see(&mut self, env: usize, starts: bool, source: &[f32], target: &mut [f32]) -> Result<(), EnvError> {
         let stack = &mut self.stacks[env * self.width..][..self.width];
-        let (places, source) = (bytes_mut(stack), &bytes(source)[..self.size]);
-        // Without the bytes that fill up the last number.
-        let filled = places.len() / self.size * self.size;
+        let places = &mut bytes_mut(stack)[..self.depth * self.size];
         if starts {
-            places[..filled].chunks_exact_mut(self.size).for_each(|place| place.copy_from_slice(source));
+            places.chunks_exact_mut(self.size).for_each(|place| place.copy_from_slice(&bytes(source)[..self.size]));
         } else {
-            places.copy_within(self.size..filled, 0);
-            places[filled - self.size..filled].copy_from_slice(source);
+            places.copy_within(self.size.., 0);
+            places[(self.depth - 1) * self.size..].copy_from_slice(&bytes(source)[..self.size]);
         }
         target.copy_from_slice(stack);
         Ok(())

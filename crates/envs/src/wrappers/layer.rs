@@ -194,7 +194,7 @@ impl<W: Wrapper> VecEnv for Wrapped<W> {
 
     fn snapshot(&self) -> Snapshot {
         let inner = self.inner.snapshot();
-        if !self.inner.keeps_episodes() {
+        if inner.state_width == 0 {
             return inner;
         }
         state::extend(inner, |env, state| {
@@ -205,7 +205,7 @@ impl<W: Wrapper> VecEnv for Wrapped<W> {
 
     fn restore(&mut self, snapshot: &Snapshot, observations: &mut [f32]) -> Result<(), EnvError> {
         self.wrapper.seed(snapshot.seed, snapshot.first);
-        if !self.inner.keeps_episodes() {
+        if snapshot.state_width == 0 {
             return self.start_anew(snapshot, observations);
         }
         let mut own = Vec::new();

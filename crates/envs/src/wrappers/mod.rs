@@ -5,11 +5,14 @@
 //! resized, grayscale, flattened, one-hot, rescaled, stacked. Where nothing is asked for, the batch is not wrapped at all.
 //!
 //! A wrapper that repeats or inserts steps has them taken by those environments alone that need them
-//! ([`VecEnv::step_active`]), so that an environment does the same whatever those beside it do. [`VecEnv::account`] gives the task's own
+//! ([`step_active`]), so that an environment does the same whatever those beside it do. [`account`] gives the task's own
 //! rewards and ends: rewards of inserted steps count with the step that follows.
 //!
-//! A snapshot holds the wrappers' state behind that of the inner batch. A batch that [cannot keep](VecEnv::keeps_episodes) its episodes
-//! starts new ones when it is restored, and so do the wrappers.
+//! A snapshot holds the wrappers' state behind that of the inner batch. A batch without a state starts new episodes when it is restored,
+//! and so do its wrappers.
+//!
+//! [`step_active`]: crate::VecEnv::step_active
+//! [`account`]: crate::VecEnv::account
 
 mod action_rescale;
 mod episodic_life;
@@ -45,10 +48,6 @@ macro_rules! forward {
 
         fn solved_at(&self) -> Option<f32> {
             self.inner.solved_at()
-        }
-
-        fn keeps_episodes(&self) -> bool {
-            self.inner.keeps_episodes()
         }
 
         fn lives(&self) -> Option<&[u32]> {

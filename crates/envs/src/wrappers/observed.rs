@@ -187,14 +187,14 @@ impl<V: View> VecEnv for Observed<V> {
 
     fn snapshot(&self) -> Snapshot {
         let inner = self.inner.snapshot();
-        if !self.keeps_episodes() {
+        if inner.state_width == 0 {
             return inner;
         }
         state::extend(inner, |env, state| self.eye.view.save(env, state))
     }
 
     fn restore(&mut self, snapshot: &Snapshot, observations: &mut [f32]) -> Result<(), EnvError> {
-        if !self.keeps_episodes() {
+        if snapshot.state_width == 0 {
             self.inner.restore(snapshot, &mut self.eye.observations)?;
             return self.eye.see_started(&self.everyone, observations);
         }

@@ -85,6 +85,7 @@ class Single:
             "solved_at": getattr(spec, "reward_threshold", None),
             "render_modes": list(env.metadata.get("render_modes", [])),
             "counts": False,
+            "together": False,
         }
 
     def attach(self, memory):

@@ -161,12 +161,18 @@ def trace(error):
 
 
 def host_of(options):
-    return Single(options)
+    return Single(options) if options["kind"] == "gym" and options["vectorization"] == "none" else Vector(options)
 
 
-if sys.platform == "linux":
-    # A worker must not outlive a trainer that is killed while an environment hangs. 1 is PR_SET_PDEATHSIG.
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+def end_with_parent():
+    """Has the system end this process with the one that started it, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+# A worker must not outlive a trainer that is killed while an environment hangs, nor must what it starts outlive the worker.
+end_with_parent()
+os.register_at_fork(after_in_child=end_with_parent)
 # Ctrl-C is the trainer's; it ends the worker when it is done.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 faulthandler.enable()

@@ -150,6 +150,30 @@ class Faulty(Counter):
         return observation, reward, terminated, truncated, info
 
 
+class Clock(gymnasium.Env):
+    """Tells its episode and the time. Episodes end in turn by themselves and by being cut; nothing is random."""
+
+    def __init__(self):
+        self.observation_space = spaces.Dict({"episode": spaces.Box(0, 99, (1,)), "time": spaces.Discrete(6)})
+        self.action_space = spaces.Discrete(3)
+        self.episode = -1
+
+    def observe(self):
+        return {"episode": np.full(1, self.episode, np.float32), "time": self.steps}
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        # The first reset is made to look at the task.
+        self.episode, self.steps = self.episode + 1, 0
+        return self.observe(), {"action_mask": np.array([True, True, False]), "lives": 3}
+
+    def step(self, action):
+        self.steps += 1
+        done = self.steps == self.episode % 4 + 2
+        info = {"action_mask": np.arange(3) != self.steps % 3, "lives": 3 - self.steps // 2}
+        return self.observe(), float(action) + 10.0 * self.episode, done and self.episode % 2 == 0, done and self.episode % 2 == 1, info
+
+
 class Half(gymnasium.Wrapper):
     """Halves the reward."""
 
@@ -158,5 +182,5 @@ class Half(gymnasium.Wrapper):
         return observation, reward / 2, terminated, truncated, info
 
 
-for task in (Counter, Parts, Picture, Masked, Faulty):
+for task in (Counter, Parts, Picture, Masked, Faulty, Clock):
     gymnasium.register(f"Test/{task.__name__}-v0", entry_point=task, max_episode_steps=6 if task is Counter else None, reward_threshold=20.5)

@@ -57,8 +57,8 @@ impl MlpCpu {
     /// A network of `spec`'s shape for A agents that runs on the threads of `cpu`, at the machine's best [`SimdLevel`].
     ///
     /// # Panics
-    /// If the width of the observation, of a hidden layer, of a pathway or of the value heads is 0, if an observation is shorter than a mask,
-    /// or if there is a memory.
+    /// If the width of the observation, of a hidden layer, of a pathway or of the value heads is 0, if an observation is
+    /// nothing but a mask, or if there is a memory.
     pub fn new(spec: &MlpSpec, agents: usize, cpu: &Cpu) -> Self {
         Self::with_simd(spec, agents, cpu, SimdLevel::detect())
     }
@@ -68,12 +68,10 @@ impl MlpCpu {
     /// # Panics
     /// As [`new`](Self::new).
     pub fn with_simd(spec: &MlpSpec, agents: usize, cpu: &Cpu, level: SimdLevel) -> Self {
-        let widths = [spec.inputs, spec.head.policy.logits(), spec.head.value_heads];
+        let head = &spec.head;
+        assert!(head.mask_width() < spec.inputs && head.carried == 0, "a mask too wide, or a memory: {spec:?}");
+        let widths = [spec.observed(), head.policy.logits(), head.value_heads];
         assert!(widths.iter().chain(&spec.hidden).all(|&w| w > 0), "a width of the network is 0: {spec:?}");
-        assert!(
-            spec.head.mask_width() <= spec.inputs && spec.head.carried == 0,
-            "a mask or a state too wide: {spec:?}"
-        );
         let plan = Plan::new(spec, level.checked());
         Self {
             packed: Buffer::new(agents * plan.packed_len),

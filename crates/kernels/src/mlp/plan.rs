@@ -144,7 +144,7 @@ impl Builder {
         let mut layers: Vec<Layer> = Vec::with_capacity(spec.hidden.len());
         for &width in &spec.hidden {
             let below = layers.last().map(|l| (l.width, l.cols));
-            let inputs = below.map_or(spec.inputs, |b| b.0);
+            let inputs = below.map_or(spec.observed(), |b| b.0);
             let (cols, ld) = self.pad(width);
             layers.push(Layer {
                 inputs,

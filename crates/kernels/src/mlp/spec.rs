@@ -20,7 +20,7 @@ pub enum Activation {
 /// A multilayer perceptron that maps an observation to an output row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MlpSpec {
-    /// Width of an observation.
+    /// Width of an observation, the mask at its end included.
     pub inputs: usize,
     /// Widths of the hidden layers, the same for actor and critic.
     pub hidden: Vec<usize>,
@@ -57,9 +57,14 @@ impl ParamSpec {
 }
 
 impl MlpSpec {
-    /// Width of the last hidden layer, or of the observation if there is none.
+    /// Numbers of an observation that the first layer reads: all but the mask.
+    pub fn observed(&self) -> usize {
+        self.inputs - self.head.mask_width()
+    }
+
+    /// Width of the last hidden layer, or of what is read of the observation if there is none.
     pub fn features(&self) -> usize {
-        self.hidden.last().copied().unwrap_or(self.inputs)
+        self.hidden.last().copied().unwrap_or_else(|| self.observed())
     }
 
     /// Every parameter in arena order: hidden layers of the actor (or trunk), `direct`, `indirect`, hidden layers of the
@@ -67,13 +72,13 @@ impl MlpSpec {
     pub fn params(&self) -> Vec<ParamSpec> {
         let mut list = ParamList::default();
         let logits = self.head.policy.logits();
-        list.layers(if self.shared_trunk { "trunk" } else { "actor" }, self.inputs, &self.hidden);
+        list.layers(if self.shared_trunk { "trunk" } else { "actor" }, self.observed(), &self.hidden);
         list.linear("direct", self.features(), logits);
         if self.head.dual {
             list.linear("indirect", self.features(), logits);
         }
         if !self.shared_trunk {
-            list.layers("critic", self.inputs, &self.hidden);
+            list.layers("critic", self.observed(), &self.hidden);
         }
         list.linear("value", self.features(), self.head.value_heads);
         match self.head.policy.log_std_len() {

@@ -83,7 +83,7 @@ pub(super) fn forward(
         if network.layers.is_empty() {
             let to = values[network.feature_values..].chunks_exact_mut(network.features_ld);
             for (to, from) in to.zip(observations.chunks_exact(plan.inputs)) {
-                to[..plan.inputs].copy_from_slice(from);
+                to[..network.features].copy_from_slice(&from[..network.features]);
             }
         }
         let base = values.as_mut_ptr();

@@ -256,6 +256,7 @@ impl Case {
             layout: &self.spec.head,
             params: &self.params,
             batch,
+            sequence: 1,
             observations: &upload(&self.observations),
             moments: &moments,
             log_std: LogStd { stride: count, at: count - self.spec.head.policy.log_std_len() },

@@ -1,11 +1,12 @@
 //! `striatum eval`.
 
-use super::{builtin, record, say};
+use super::{environments, record, say};
 use crate::cli::{EvalArgs, WhichArg};
 use anyhow::Result;
 use striatum_train::actor::Choice;
 use striatum_train::saved::{SavedPolicy, Which};
 use striatum_train::show::Program;
+use striatum_train::tasks;
 
 impl From<WhichArg> for Which {
     fn from(which: WhichArg) -> Self {
@@ -22,8 +23,11 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     if let Some(tone) = args.tone.tone {
         saved.set_tone(tone)?;
     }
+    if recording.is_some() {
+        tasks::with_pictures(&mut saved.config);
+    }
     let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
-    let make_envs = builtin(&saved.config);
+    let make_envs = environments(&saved.config);
     let (evaluation, info) =
         saved.evaluate(&make_envs, (args.device, args.engine), choice, args.seed, args.episodes as usize)?;
     let program = Program { engine: (args.device, args.engine), choice, seed: args.seed, episodes: 1 };

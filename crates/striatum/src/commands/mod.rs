@@ -24,8 +24,8 @@ use anyhow::Result;
 use clap::CommandFactory;
 use std::io::{self, Write};
 use striatum_envs::VecEnv;
-use striatum_train::TrainError;
 use striatum_train::config::Config;
+use striatum_train::{TrainError, tasks};
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<()> {
@@ -50,14 +50,9 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// Makes batches of the built-in task that a configuration names, with its parameters.
-fn builtin(config: &Config) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
-    move |count| builtin_of(config, count)
-}
-
-/// A batch of the built-in task that a configuration names, with its parameters.
-fn builtin_of(config: &Config, count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
-    Ok(striatum_envs::make_with(&config.task, count, &config.env)?)
+/// Makes batches of the task that a configuration names, with its parameters.
+fn environments(config: &Config) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
+    move |count| tasks::make(config, count)
 }
 
 /// Writes a line to stderr, as far as anyone reads it.

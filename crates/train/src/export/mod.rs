@@ -107,8 +107,8 @@ impl PolicyExport {
         fits("the list of lower action bounds", bounds, self.action_low.len())?;
         fits("the list of upper action bounds", bounds, self.action_high.len())?;
         if let Some(ObservationNormalizer { mean, std, .. }) = &self.observation_normalizer {
-            fits("the normaliser's mean", self.spec.inputs(), mean.len())?;
-            fits("the normaliser's standard deviation", self.spec.inputs(), std.len())?;
+            fits("the normaliser's mean", self.spec.observation.words(), mean.len())?;
+            fits("the normaliser's standard deviation", self.spec.observation.words(), std.len())?;
         }
         Ok(())
     }

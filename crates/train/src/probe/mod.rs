@@ -10,6 +10,7 @@ use crate::error::TrainError;
 use crate::evaluate::{EVAL_ENVS, Occasion, Series, play};
 use crate::export::log_std_at;
 use crate::player::Played;
+use crate::rows::Rows;
 use crate::run::{MakeEnvs, load_learner, open_engine};
 use crate::saved::SavedPolicy;
 use striatum_agent::Learner;
@@ -76,7 +77,7 @@ impl Probe {
         let config = Config { device: DeviceChoice::Cpu, engine: EngineChoice::Auto, ..saved.config.clone() };
         let (engine, _) = open_engine(&config, make_envs)?;
         let mut envs = make_envs(episodes.min(EVAL_ENVS))?;
-        let normalizer = saved.normalizer(envs.observation_space().width())?;
+        let normalizer = saved.normalizer(envs.observation_space().width() - envs.action_mask_width())?;
         let series = Series { choice: Choice::Deterministic, occasion: Occasion::Measurement, seed, episodes };
         let (layout, steps) = crate::with_learner!(engine, learner => {
             let mut learner = learner;
@@ -116,9 +117,10 @@ struct Recorder<'a> {
     appraisal: Appraisal,
     /// Steps of every environment, one episode after another.
     steps: Vec<Vec<Step>>,
-    /// Where in them an episode was cut, and the raw observation there.
+    /// Where in them an episode was cut, and the row of the observation there, not yet standardised.
     cuts: Vec<(usize, usize)>,
-    cut_observations: Vec<f32>,
+    rows: Rows,
+    cut_rows: Vec<f32>,
 }
 
 impl<'a> Recorder<'a> {
@@ -138,12 +140,19 @@ impl<'a> Recorder<'a> {
             log_std,
             steps: vec![Vec::new(); envs],
             cuts: Vec::new(),
-            cut_observations: Vec::new(),
+            rows: Rows::new(learner.spec(), envs),
+            cut_rows: Vec::new(),
         })
     }
 
     /// Takes down a step, but for its TD error.
     fn see(&mut self, played: &Played<'_>) {
+        if played.lost {
+            let steps = &mut self.steps[played.env];
+            let whole = steps.iter().rposition(|step| step.terminated || step.truncated).map_or(0, |last| last + 1);
+            steps.truncate(whole);
+            return;
+        }
         let (layout, outputs) = (&self.layout, played.outputs);
         let logits = layout.policy.logits();
         let mut net = vec![0.0; logits];
@@ -155,7 +164,8 @@ impl<'a> Recorder<'a> {
                 (Vec::new(), chosen(nvec, played.stored))
             }
             policy => {
-                let log_std = log_std_at(policy, &self.log_std, &outputs[layout.features_at()..]);
+                let features = &outputs[layout.features_at()..layout.mask_at()];
+                let log_std = log_std_at(policy, &self.log_std, features);
                 (log_std.into_iter().map(f32::exp).collect(), Vec::new())
             }
         };
@@ -168,7 +178,7 @@ impl<'a> Recorder<'a> {
         };
         if played.truncated && !played.terminated {
             self.cuts.push((played.env, steps.len()));
-            self.cut_observations.extend_from_slice(played.final_observation);
+            self.rows.push_last(played.final_observation, outputs, &mut self.cut_rows);
         }
         steps.push(Step {
             episode,
@@ -194,12 +204,11 @@ impl<'a> Recorder<'a> {
         learner: &mut Learner<B>,
         normalizer: Option<&RunningMoments>,
     ) -> Result<Vec<Step>, TrainError> {
-        if let Some(normalizer) = normalizer {
-            normalizer.standardizer(self.config.normalize.observation_clip).apply(&mut self.cut_observations);
-        }
+        let standardizer = normalizer.map(|moments| moments.standardizer(self.config.normalize.observation_clip));
+        self.rows.standardize(standardizer.as_ref(), &mut self.cut_rows);
         let outputs = match self.cuts.is_empty() {
             true => Vec::new(),
-            false => learner.predict(&self.cut_observations)?,
+            false => learner.predict(&self.cut_rows)?,
         };
         let cut_values: Vec<f32> =
             outputs.chunks_exact(self.layout.width()).map(|row| self.appraisal.value(row)).collect();

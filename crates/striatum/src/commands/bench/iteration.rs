@@ -3,7 +3,7 @@
 use super::clock::median;
 use super::device::Device;
 use super::kernels::flops;
-use crate::commands::builtin;
+use crate::commands::environments;
 use anyhow::Result;
 use std::time::{Duration, Instant};
 use striatum_agent::NetworkSpec;
@@ -135,9 +135,9 @@ pub fn time(preset: Preset, device: DeviceChoice, threads: usize, budget: Durati
     let configs = preset.configs(device, threads);
     configs[0].validate().map_err(TrainError::from)?;
     let first = configs[0].clone();
-    let make_envs = builtin(&first);
+    let make_envs = environments(&first);
     let probe = make_envs(1)?;
-    let spec = network_spec(&configs[0], probe.observation_space(), probe.action_space()).map_err(TrainError::from)?;
+    let spec = network_spec(&configs[0], &*probe).map_err(TrainError::from)?;
     let (trainer, info) = open_trainer(configs, &make_envs)?;
     let measured = with_trainer!(trainer, trainer => Measured::new(trainer, preset.rows(), budget))?;
     let Timing { collect, advantages, update, total } = measured.timing;

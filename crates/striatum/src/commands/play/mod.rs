@@ -4,7 +4,7 @@ mod cells;
 mod panel;
 mod screen;
 
-use super::{builtin, interrupt, say};
+use super::{environments, interrupt, say};
 use crate::cli::PlayArgs;
 use anyhow::Result;
 use panel::{Panel, action_text};
@@ -12,11 +12,11 @@ use screen::Screen;
 use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
-use striatum_train::TrainError;
 use striatum_train::actor::Choice;
 use striatum_train::config::{DeviceChoice, EngineChoice};
 use striatum_train::saved::SavedPolicy;
 use striatum_train::show::{Program, Score, Sight};
+use striatum_train::{TrainError, tasks};
 
 /// How long the end of an episode stays, at the task's own speed.
 const REST: Duration = Duration::from_millis(700);
@@ -26,6 +26,7 @@ pub fn run(args: &PlayArgs) -> Result<()> {
     if let Some(tone) = args.tone.tone {
         saved.set_tone(tone)?;
     }
+    tasks::with_pictures(&mut saved.config);
     interrupt::expect()?;
     let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
     let program = Program {
@@ -46,7 +47,7 @@ fn live(args: &PlayArgs, saved: &SavedPolicy, program: Program) -> Result<()> {
     let mut screen = Screen::enter()?;
     let mut panel = Panel::new(&saved.config.task, args.episodes);
     let (mut due, mut lost) = (Instant::now(), None);
-    let scores = saved.show(&builtin(&saved.config), program, &mut |sight| {
+    let scores = saved.show(&environments(&saved.config), program, &mut |sight| {
         panel.see(sight);
         if let Err(error) = screen.draw(sight.picture.as_ref(), &panel) {
             lost = Some(error);
@@ -81,7 +82,7 @@ fn wait(screen: &mut Screen, until: Instant) -> ControlFlow<()> {
 /// A line a step, as fast as it goes.
 fn lines(saved: &SavedPolicy, program: Program) -> Result<()> {
     let mut lost = None;
-    saved.show(&builtin(&saved.config), program, &mut |sight| {
+    saved.show(&environments(&saved.config), program, &mut |sight| {
         if interrupt::is_due() {
             return Ok(ControlFlow::Break(()));
         }
