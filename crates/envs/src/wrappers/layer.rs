@@ -2,7 +2,7 @@
 
 use super::state::{self, Reader};
 use super::tally::Tally;
-use crate::{Account, EnvError, Frame, Snapshot, Space, StepBuffers, VecEnv};
+use crate::{Account, EnvError, Frame, Moment, Picture, Snapshot, Space, StepBuffers, VecEnv};
 
 /// What changes actions, rewards, or when episodes begin and end.
 pub(super) trait Wrapper: Send {
@@ -20,6 +20,11 @@ pub(super) trait Wrapper: Send {
         actions: &[f32],
         out: StepBuffers<'_>,
     ) -> Result<(), EnvError>;
+
+    /// How many steps of the inner batch are one of the wrapper's.
+    fn pace(&self) -> u32 {
+        1
+    }
 
     /// Writes what is needed of environment `env` to go on.
     fn save(&self, _env: usize, _state: &mut Vec<f64>) {}
@@ -159,6 +164,10 @@ impl<W: Wrapper> VecEnv for Wrapped<W> {
 
     fn continuing(&self) -> bool {
         self.continuing
+    }
+
+    fn frame_rate(&self) -> f32 {
+        self.inner.frame_rate() / self.wrapper.pace() as f32
     }
 
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {

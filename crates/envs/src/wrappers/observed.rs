@@ -3,7 +3,7 @@
 use super::state::{self, Reader};
 use super::tally::marked;
 use super::wrap::with_marks;
-use crate::{Account, EnvError, Frame, Snapshot, Space, StepBuffers, VecEnv};
+use crate::{Account, EnvError, Frame, Moment, Picture, Snapshot, Space, StepBuffers, VecEnv};
 
 /// What makes observations of others, environment by environment.
 pub(super) trait View: Send {
@@ -146,6 +146,10 @@ impl<V: View> VecEnv for Observed<V> {
 
     fn continuing(&self) -> bool {
         self.inner.continuing()
+    }
+
+    fn frame_rate(&self) -> f32 {
+        self.inner.frame_rate()
     }
 
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {
