@@ -90,6 +90,14 @@ macro_rules! forward {
         fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
             self.inner.frame(env)
         }
+
+        fn watch(&mut self) {
+            self.inner.watch();
+        }
+
+        fn picture(&mut self, env: usize, moment: Moment) -> Result<Option<Picture>, EnvError> {
+            self.inner.picture(env, moment)
+        }
     };
 }
 use forward;
