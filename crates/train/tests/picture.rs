@@ -141,7 +141,9 @@ fn gymnasium(task: &str) -> Vec<Frame> {
 
 #[test]
 fn classic_tasks_look_as_in_gymnasium() {
-    let states: [(&str, [(&[f64], f32); 2]); 5] = [
+    /// A state and an action.
+    type Instant = (&'static [f64], f32);
+    let states: [(&str, [Instant; 2]); 5] = [
         ("CartPole-v1", [(&[0.3, 0.0, 0.15, 0.0], 0.0), (&[-2.0, 0.0, -0.1, 0.0], 0.0)]),
         ("MountainCar-v0", [(&[-0.9, 0.0], 0.0), (&[0.45, 0.0], 0.0)]),
         ("MountainCarContinuous-v0", [(&[-0.3, 0.0], 0.0), (&[0.4, 0.0], 0.0)]),
