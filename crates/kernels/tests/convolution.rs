@@ -42,10 +42,10 @@ impl Oracle<'_> {
         let mut out = Picture::zeros([shape.outputs, height, width]);
         let (weights, bias) = self.params[self.used..].split_at(shape.weights());
         self.used += shape.weights() + shape.outputs;
-        for o in 0..shape.outputs {
+        for (o, &bias) in bias.iter().enumerate().take(shape.outputs) {
             for y in 0..height {
                 for column in 0..width {
-                    let mut sum = bias[o];
+                    let mut sum = bias;
                     for i in 0..shape.inputs {
                         for ky in 0..shape.kernel {
                             for kx in 0..shape.kernel {

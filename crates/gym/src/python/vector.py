@@ -98,6 +98,7 @@ class Vector:
             "solved_at": vector.solved_at,
             "counts": vector.mode == AutoresetMode.NEXT_STEP,
             "together": True,
+            "action_names": [],
         }
 
     def metadata(self):

@@ -12,7 +12,12 @@ pub fn python() -> PathBuf {
 
 /// Whether it has Gymnasium.
 pub fn has_gymnasium() -> bool {
-    let found = Command::new(python()).args(["-c", "import gymnasium"]).output();
+    has_modules("gymnasium")
+}
+
+/// Whether it has these modules.
+pub fn has_modules(names: &str) -> bool {
+    let found = Command::new(python()).args(["-c", &format!("import {names}")]).output();
     found.is_ok_and(|output| output.status.success())
 }
 
