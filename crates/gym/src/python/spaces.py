@@ -58,6 +58,13 @@ class Observation:
             self.description = {"kind": "box", "low": low, "high": high}
             self.words = len(low)
 
+    def with_mask(self, width):
+        """The description of rows that end with a mask of so many numbers."""
+        if width == 0:
+            return self.description
+        low, high = self.description["low"], self.description["high"]
+        return {"kind": "box", "low": low + [0.0] * width, "high": high + [1.0] * width}
+
     def writer(self, row):
         """A function that writes a value into `row`, `[words]` of float32."""
         if not self.picture:
