@@ -86,6 +86,10 @@ impl FrameSkip {
 }
 
 impl Wrapper for FrameSkip {
+    fn pace(&self) -> u32 {
+        self.times
+    }
+
     fn started(&mut self, _: &mut Inner<'_>, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
         self.keep(active, observations);
         Ok(())

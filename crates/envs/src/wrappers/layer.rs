@@ -26,6 +26,11 @@ pub(super) trait Wrapper: Send {
         false
     }
 
+    /// How many steps of the inner batch are one of the wrapper's.
+    fn pace(&self) -> u32 {
+        1
+    }
+
     /// Writes what is needed of environment `env` to go on.
     fn save(&self, _env: usize, _state: &mut Vec<f64>) {}
 
@@ -169,6 +174,10 @@ impl<W: Wrapper> VecEnv for Wrapped<W> {
 
     fn continuing(&self) -> bool {
         self.continuing
+    }
+
+    fn frame_rate(&self) -> f32 {
+        self.inner.frame_rate() / self.wrapper.pace() as f32
     }
 
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {

@@ -75,20 +75,16 @@ macro_rules! forward {
             self.inner.take_notes()
         }
 
+        fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
+            self.inner.frame(env)
+        }
+
         fn watch(&mut self) {
             self.inner.watch();
         }
 
         fn picture(&mut self, env: usize, moment: Moment) -> Result<Option<Picture>, EnvError> {
             self.inner.picture(env, moment)
-        }
-
-        fn frame_rate(&self) -> f32 {
-            self.inner.frame_rate()
-        }
-
-        fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
-            self.inner.frame(env)
         }
     };
 }

@@ -148,6 +148,10 @@ impl<V: View> VecEnv for Observed<V> {
         self.inner.continuing()
     }
 
+    fn frame_rate(&self) -> f32 {
+        self.inner.frame_rate()
+    }
+
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {
         self.inner.reset(seed, first, &mut self.eye.observations)?;
         self.eye.see_started(&self.everyone, observations)
