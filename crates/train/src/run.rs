@@ -269,6 +269,7 @@ impl<'a> Run<'a> {
             }
             self.save_latest(trainer, agent)
         });
+        self.pass_on_notes(&mut trainer.sessions[agent]);
         let outcome = outcome.inspect_err(|error| self.rescue(trainer, agent, error));
         self.end(&trainer.sessions[agent], &outcome);
         outcome.map(|()| summary(&trainer.sessions[agent], &self.info, &self.folder))
@@ -285,7 +286,6 @@ impl<'a> Run<'a> {
     /// Saves what was learned until an environment outside this program failed. Those within it go on bit for bit, and have left the place
     /// that a checkpoint would have to be of.
     fn rescue<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize, error: &TrainError) {
-        self.pass_on_notes(&mut trainer.sessions[agent]);
         let progress = &trainer.sessions[agent].progress;
         let failed = matches!(error, TrainError::Env(_)) && trainer.source.state_width() == 0;
         if failed && progress.steps > progress.saved_at && self.save_latest(trainer, agent).is_ok() {
