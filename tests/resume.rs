@@ -207,6 +207,25 @@ fn tasks_with_parameters() {
     interrupted_is_uninterrupted("a2c", &format!("Vigour-v0 {COMMON} {A2C} --set env.duration=20"));
 }
 
+/// What a memory carries is in the checkpoint, and so is where an episode has just started; masks come from the task.
+#[cfg(feature = "burn")]
+#[test]
+fn memories_and_masks() {
+    let memory = |kind: &str| format!("--set network.memory={kind} --set network.memory_width=8");
+    let ppo = format!("{COMMON} {PPO} --set ppo.sequence_length=8");
+    let gru = format!("CartPoleNoVel-v1 {ppo} {}", memory("gru"));
+    let end = interrupted_is_uninterrupted("ppo, gru", &gru);
+    assert_eq!(end.tensors["envs.memory"].shape, [4, 1 + 2 * 8]);
+    let masked = format!("Bandit-v0 {ppo} {} --set env.closed=2 --set env.steps=9", memory("mingru"));
+    interrupted_is_uninterrupted("ppo, mingru, masks", &masked);
+    let lstm = format!("RepeatPrevious-v0 {COMMON} {A2C} {} --set network.shared_trunk=true", memory("lstm"));
+    interrupted_is_uninterrupted("a2c, lstm", &lstm);
+    interrupted_is_uninterrupted(
+        "ppo, masks",
+        &format!("Bandit-v0 {COMMON} {PPO} --set env.closed=2 --set env.steps=9"),
+    );
+}
+
 #[test]
 fn agents_whose_tasks_differ() {
     let folder = tempdir().expect("a folder");

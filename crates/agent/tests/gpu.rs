@@ -145,7 +145,12 @@ mod compare {
         policy.load(&log_std);
         for t in 0..STEPS {
             let rows = t * ENVS..(t + 1) * ENVS;
-            learner.act(&mut rollout, t, &observations[rows.start * inputs..rows.end * inputs], &mut outputs)?;
+            learner.act(
+                &mut rollout,
+                rows.start,
+                &observations[rows.start * inputs..rows.end * inputs],
+                &mut outputs,
+            )?;
             let exploration = normals(31 + t as u64, ENVS * head.policy.log_std_len(), 1.0);
             let noise = match head.policy.features() {
                 0 => Noise::Counted { seed: 5, step: t as u32, first_lane: 0 },
@@ -172,7 +177,7 @@ mod compare {
         };
         rollout.write(learner.backend(), 0..ENVS, &transitions);
         let (last, finals) = (normals(41, ENVS * inputs, 1.0), normals(42, 2 * inputs, 1.0));
-        learner.bootstrap(&mut rollout, &last, &finals, &[21, 40])?;
+        learner.bootstrap(&mut rollout, (0, &last), &finals, &[21, 40])?;
         let gamma: Vec<f32> = (0..head.value_heads).map(|k| 0.97 - 0.1 * k as f32).collect();
         rollout.estimate(learner.backend(), &gamma, &vec![0.9; head.value_heads], &[0.2]);
         Ok(rollout)

@@ -6,10 +6,12 @@ use crate::worker::{Description, Trouble, Worker};
 use crate::{OnFailure, Task};
 use std::ops::Range;
 use std::sync::Arc;
-use striatum_envs::{Account, EnvError, Frame, Pixel, Purpose, Snapshot, Space, StepBuffers, Stream, VecEnv};
+use striatum_envs::{
+    Account, EnvError, FRAME_RATE, Frame, Pixel, Purpose, Repeat, Snapshot, Space, StepBuffers, Stream, VecEnv,
+};
 
 /// How often in a row a worker may fail before it has finished a step.
-const PATIENCE: u32 = 5;
+const PATIENCE: u32 = 10;
 
 /// Environments of a task of Python's.
 ///
@@ -228,16 +230,18 @@ impl GymEnvs {
     }
 
     /// Hands actions to the workers and wakes them.
-    fn order_step(&mut self, active: Option<&[bool]>, actions: &[f32]) {
+    fn order_step(&mut self, active: Option<&[bool]>, actions: &[f32], repeat: Option<Repeat>) {
         let width = self.action_width;
+        let [all, some] = if repeat.is_some() { [b"p", b"q"] } else { [b"s", b"a"] };
         self.is_idle = false;
         for Share { worker, envs, .. } in &mut self.shares {
             worker.shared().write_actions(&actions[envs.start * width..envs.end * width]);
+            repeat.into_iter().for_each(|repeat| worker.shared().write_repeat(repeat));
             match active {
-                None => worker.send(b"s"),
+                None => worker.send(all),
                 Some(active) => {
                     worker.shared().choose(active[envs.clone()].iter().copied());
-                    worker.send(b"a");
+                    worker.send(some);
                 }
             }
         }
@@ -414,8 +418,27 @@ impl VecEnv for GymEnvs {
         if self.description.together {
             return Err(EnvError::Together);
         }
-        self.order_step(Some(active), actions);
+        self.order_step(Some(active), actions, None);
         self.finish(Some(active), out)
+    }
+
+    fn can_repeat(&self) -> bool {
+        !self.description.together
+    }
+
+    fn step_repeated(
+        &mut self,
+        active: &[bool],
+        actions: &[f32],
+        repeat: Repeat,
+        out: StepBuffers<'_>,
+    ) -> Result<(), EnvError> {
+        if self.description.together {
+            return Err(EnvError::Together);
+        }
+        let active = active.contains(&false).then_some(active);
+        self.order_step(active, actions, Some(repeat));
+        self.finish(active, out)
     }
 
     fn reset_active(&mut self, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
@@ -433,7 +456,7 @@ impl VecEnv for GymEnvs {
     }
 
     fn begin_step(&mut self, actions: &[f32]) -> Result<(), EnvError> {
-        self.order_step(None, actions);
+        self.order_step(None, actions, None);
         Ok(())
     }
 
@@ -444,6 +467,10 @@ impl VecEnv for GymEnvs {
     fn account(&self) -> Option<Account<'_>> {
         let differs = self.description.counts || self.task.settings.on_env_failure == OnFailure::Restart;
         differs.then_some(Account { counts: &self.counts, rewards: &self.rewards, ends: &self.ends })
+    }
+
+    fn frame_rate(&self) -> f32 {
+        self.description.frame_rate.unwrap_or(FRAME_RATE)
     }
 
     fn lives(&self) -> Option<&[u32]> {
@@ -460,6 +487,10 @@ impl VecEnv for GymEnvs {
         let envs = envs.clone();
         worker.shared().choose(envs.clone().map(|i| i == env));
         worker.frame().map_err(|trouble| self.error(&envs, &trouble))
+    }
+
+    fn action_names(&self) -> &[String] {
+        &self.description.action_names
     }
 
     fn keeps_episodes(&self) -> bool {

@@ -25,7 +25,11 @@ pub(crate) struct Description {
     pub(crate) counts: bool,
     /// Whether the environments of a worker step as a whole only.
     pub(crate) together: bool,
+    /// What the choices of a discrete action are called; empty if they have no names.
+    pub(crate) action_names: Vec<String>,
     render_modes: Vec<String>,
+    /// Steps a second at which it is shown.
+    pub(crate) frame_rate: Option<f32>,
     versions: String,
 }
 
@@ -46,9 +50,9 @@ impl Description {
         }
     }
 
-    /// Numbers of a row: the observation and the mask of allowed actions.
+    /// Numbers of a row: the observation, and the mask of allowed actions at its end.
     pub(crate) fn row(&self) -> usize {
-        self.observation.width() + self.mask
+        self.observation.width()
     }
 }
 

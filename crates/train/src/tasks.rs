@@ -9,7 +9,7 @@ use striatum_gym::Task;
 /// A batch of `count` environments of the task that a configuration names, built-in or Python's, with its parameters and wrappers.
 ///
 /// # Errors
-/// If there is no such task, or it cannot be made.
+/// If there is no such task, or it cannot be made, or a wrapper does not fit it.
 pub fn make(config: &Config, count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
     let batch = match bridged(config) {
         Some(task) => Box::new(striatum_gym::make(&task, count)?),

@@ -33,6 +33,7 @@ class Memory:
             flat = np.frombuffer(self.map, kind, int(np.prod(shape)), at[name])
             return flat.reshape(shape)
 
+        self.repeat = np.frombuffer(self.map, np.uint32, 2, 20)
         self.active = array("active", np.uint8, self.count)
         self.actions = array("actions", np.int64 if message["discrete"] else np.float32, self.count, int(action))
         self.observations = array("observations", np.float32, self.count, int(row))
@@ -77,6 +78,12 @@ class Worker:
         elif command == b"a":
             self.phase = "step"
             host.step(np.flatnonzero(host.memory.active).tolist())
+        elif command == b"p":
+            self.phase = "step"
+            host.step(host.everyone, host.repeating(*host.memory.repeat.tolist()))
+        elif command == b"q":
+            self.phase = "step"
+            host.step(np.flatnonzero(host.memory.active).tolist(), host.repeating(*host.memory.repeat.tolist()))
         elif command == b"r":
             self.phase = "reset"
             host.reset(np.flatnonzero(host.memory.active).tolist())
@@ -112,8 +119,11 @@ class Worker:
         self.phase = "reset"
         description = self.host.describe()
         host = self.host
+        metadata = host.metadata()
         description |= {
-            "observation": host.observation.description,
+            "render_modes": list(metadata.get("render_modes", [])),
+            "frame_rate": float(metadata["render_fps"]) if metadata.get("render_fps") else None,
+            "observation": host.observation.with_mask(host.action.logits if host.masked else 0),
             "action": host.action.description,
             "names": host.observation.names,
             "words": host.observation.words,

@@ -4,7 +4,7 @@ use super::plan::{Layer, Network, Piece, Plan};
 use crate::pool::Parts;
 
 /// Offset of `[row, col]` in a `[rows, cols]` matrix packed in panels of two vectors (the last may be one).
-fn packed_at(rows: usize, cols: usize, lanes: usize, row: usize, col: usize) -> usize {
+pub(crate) fn packed_at(rows: usize, cols: usize, lanes: usize, row: usize, col: usize) -> usize {
     let start = col - col % (2 * lanes);
     start * rows + row * (2 * lanes).min(cols - start) + col - start
 }

@@ -18,12 +18,12 @@ impl From<WhichArg> for Which {
 }
 
 pub fn run(args: &EvalArgs) -> Result<()> {
-    let recording = record::open(&args.recording)?;
+    record::check(&args.recording)?;
     let mut saved = SavedPolicy::load(&args.run.run, args.run.checkpoint.into())?;
     if let Some(tone) = args.tone.tone {
         saved.set_tone(tone)?;
     }
-    if recording.is_some() {
+    if args.recording.record.is_some() {
         tasks::with_pictures(&mut saved.config);
     }
     let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
@@ -31,8 +31,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     let (evaluation, info) =
         saved.evaluate(&make_envs, (args.device, args.engine), choice, args.seed, args.episodes as usize)?;
     let program = Program { engine: (args.device, args.engine), choice, seed: args.seed, episodes: 1 };
-    let recorded =
-        recording.map(|recording| record::run(&saved, &make_envs, program, &args.recording, recording)).transpose()?;
+    let record = || record::run(&saved, &make_envs, program, &args.recording);
     if args.json {
         let mut object = serde_json::to_value(&evaluation)?;
         object["task"] = saved.config.task.clone().into();
@@ -40,8 +39,8 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         object["tone"] = saved.tone().into();
         object["device"] = info.device.into();
         object["checkpoint"] = saved.path.display().to_string().into();
-        if let Some(recorded) = recorded {
-            object["recording"] = recorded.json();
+        if let Some(report) = record()? {
+            object["recording"] = report.json();
         }
         return say(object);
     }
@@ -62,5 +61,5 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         "length  {:.1} ± {:.1}  (min {}, max {})",
         evaluation.mean_length, evaluation.std_length, evaluation.min_length, evaluation.max_length
     ))?;
-    recorded.map_or(Ok(()), |recorded| recorded.say())
+    record()?.map_or(Ok(()), |report| report.say())
 }

@@ -5,12 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// From now on Ctrl-C, or a request to terminate, does nothing but to make [`is_due`] true.
-pub fn expect() -> Result<()> {
-    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("the Ctrl-C handler could not be set")
-}
-
-/// Whether it is time to stop.
-pub fn is_due() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
+/// From now on Ctrl-C, or a request to terminate, does nothing but to set what this returns.
+pub fn expect() -> Result<&'static AtomicBool> {
+    let handler = || INTERRUPTED.store(true, Ordering::Relaxed);
+    ctrlc::set_handler(handler).context("the Ctrl-C handler could not be set")?;
+    Ok(&INTERRUPTED)
 }

@@ -4,68 +4,64 @@ use super::{interrupt, note, say};
 use crate::cli::RecordArgs;
 use anyhow::Result;
 use serde_json::{Value, json};
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use striatum_train::recording::{Recording, RecordingError};
+use striatum_train::recording::{Ending, Recorded, Recording, Style};
 use striatum_train::run::MakeEnvs;
 use striatum_train::saved::SavedPolicy;
 use striatum_train::show::{Program, Score};
 
-/// What was recorded.
-pub struct Recorded {
+/// A recording and its file.
+pub struct Report {
     path: PathBuf,
-    frames: usize,
-    /// Those that ended.
-    episodes: Vec<Score>,
+    recorded: Recorded,
 }
 
-/// Makes the file, so that it is known to be writable before anything is played.
-pub fn open(args: &RecordArgs) -> Result<Option<Recording>> {
-    Ok(args.record.as_ref().map(|path| Recording::create(path, args.fps)).transpose()?)
+/// Refuses what could not be written, before anything is played.
+pub fn check(args: &RecordArgs) -> Result<()> {
+    let recording = args.record.as_ref().map(|path| Recording::create(path, args.fps));
+    recording.transpose().map(drop).map_err(Into::into)
 }
 
-/// Records the episodes.
+/// Records the episodes, if that was asked for.
 pub fn run(
     saved: &SavedPolicy,
     make_envs: &MakeEnvs<'_>,
     program: Program,
     args: &RecordArgs,
-    mut recording: Recording,
-) -> Result<Recorded> {
-    interrupt::expect()?;
-    let most = args.max_frames as usize;
+) -> Result<Option<Report>> {
+    let Some(path) = &args.record else { return Ok(None) };
+    let interrupted = interrupt::expect()?;
+    let recording = Recording::create(path, args.fps)?;
+    let style = Style { caption: args.overlay, most_frames: args.max_frames as usize };
     let program = Program { episodes: args.record_episodes as usize, ..program };
-    let mut is_full = false;
-    let episodes = saved.show(make_envs, program, &mut |sight| {
-        if interrupt::is_due() || is_full {
-            return Ok(ControlFlow::Break(()));
+    let recorded = saved.record(make_envs, program, recording, style, interrupted)?;
+    let frames = recorded.frames;
+    match recorded.ending {
+        Ending::Whole => {}
+        Ending::Full => {
+            note(format_args!("the recording ends within an episode, at {frames} frames; `--max-frames` allows more"))
         }
-        let Some(picture) = &sight.picture else {
-            return Err(RecordingError::NoPicture { task: saved.config.task.clone() }.into());
-        };
-        recording.see(picture, sight, args.overlay)?;
-        is_full = recording.frames() >= most;
-        Ok(ControlFlow::Continue(()))
-    })?;
-    let frames = recording.frames();
-    recording.finish()?;
-    if (episodes.len() as u32) < args.record_episodes {
-        let why = if is_full { "`--max-frames`" } else { "Ctrl-C" };
-        note(format_args!("the recording ends after {frames} frames, before its last episode does, as {why} says"));
+        Ending::Interrupted => note(format_args!("the recording was ended at {frames} frames")),
     }
-    Ok(Recorded { path: args.record.clone().unwrap_or_default(), frames, episodes })
+    Ok(Some(Report { path: path.clone(), recorded }))
 }
 
-impl Recorded {
+impl Report {
     pub fn json(&self) -> Value {
-        json!({ "path": self.path.display().to_string(), "frames": self.frames, "episodes": self.episodes })
+        let Recorded { frames, episodes, ending } = &self.recorded;
+        json!({
+            "path": self.path.display().to_string(),
+            "frames": frames,
+            "episodes": episodes,
+            "whole": *ending == Ending::Whole,
+        })
     }
 
     /// A line an episode, and the file's name.
     pub fn say(&self) -> Result<()> {
-        for Score { total, length } in &self.episodes {
+        for Score { total, length } in &self.recorded.episodes {
             say(format_args!("recorded an episode of return {total:.2} and length {length}"))?;
         }
-        say(format_args!("wrote {}, {} frames", self.path.display(), self.frames))
+        say(format_args!("wrote {}, {} frames", self.path.display(), self.recorded.frames))
     }
 }

@@ -391,7 +391,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "wrappers.time_limit",
-        Kind::Whole { min: 0, max: u32::MAX as u64 },
+        Kind::Whole { min: 0, max: 1 << 30 },
         "Steps of the agent after which an episode is cut; 0 is off.",
     ),
     key(

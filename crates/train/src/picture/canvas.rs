@@ -69,6 +69,7 @@ impl Canvas {
     /// A line from point to point, at least a pixel wide.
     pub fn line(&mut self, points: &[Point], width: f64, color: Rgb) {
         let half = width.max(1.0) / 2.0;
+        let points = &if width <= 1.0 { on_pixels(points) } else { points.to_vec() };
         let (rows, columns) = (self.frame.height, self.frame.width);
         let around = bounds(points);
         let rows = Self::touched(around[0][1] - half - 1.0, around[1][1] + half + 1.0, rows);
@@ -167,6 +168,18 @@ fn bounds(points: &[Point]) -> [Point; 2] {
     points.iter().fold([[f64::INFINITY; 2], [f64::NEG_INFINITY; 2]], |[low, high], point| {
         [[low[0].min(point[0]), low[1].min(point[1])], [high[0].max(point[0]), high[1].max(point[1])]]
     })
+}
+
+/// An upright or level line along the middle of pixels, where a thin one is sharp; any other as it is.
+fn on_pixels(points: &[Point]) -> Vec<Point> {
+    let mut points = points.to_vec();
+    for axis in 0..2 {
+        let first = points.first().map_or(0.0, |point| point[axis]);
+        if points.iter().all(|point| point[axis] == first) {
+            points.iter_mut().for_each(|point| point[axis] = first.floor() + 0.5);
+        }
+    }
+    points
 }
 
 /// How far a point is from a piece of a line.

@@ -2,6 +2,8 @@
 
 use super::Encoder;
 use gif::Repeat;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::ops::Range;
@@ -45,10 +47,15 @@ impl Encoder for Gif {
             Some(shown) => changed(shown, frame),
             None => (0..frame.height, 0..frame.width),
         };
-        let line = |y: usize| &frame.rgb[3 * (y * frame.width + columns.start)..3 * (y * frame.width + columns.end)];
-        let pixels: Vec<u8> = rows.clone().flat_map(line).copied().collect();
+        let part = |frame: &Frame| {
+            let line = |y: usize| 3 * (y * frame.width + columns.start)..3 * (y * frame.width + columns.end);
+            rows.clone().flat_map(|y| frame.rgb[line(y)].to_vec()).collect::<Vec<u8>>()
+        };
+        let (before, after) = (self.shown.as_ref().map(part), part(frame));
+        let size = (columns.len() as u16, rows.len() as u16);
         let end = self.clock + u64::from(times);
-        let mut part = gif::Frame::from_rgb_speed(columns.len() as u16, rows.len() as u16, &pixels, QUANTIZER_SPEED);
+        let mut part = exact(before.as_deref(), &after, size)
+            .unwrap_or_else(|| gif::Frame::from_rgb_speed(size.0, size.1, &after, QUANTIZER_SPEED));
         (part.left, part.top) = (columns.start as u16, rows.start as u16);
         part.delay = u16::try_from(self.begins(end) - self.begins(self.clock)).unwrap_or(u16::MAX);
         self.clock = end;
@@ -62,6 +69,29 @@ impl Encoder for Gif {
         let mut file = encoder.into_inner().map_err(|error| error.to_string())?;
         file.flush().map_err(|error| error.to_string())
     }
+}
+
+/// A picture of so many pixels in its own colours, with holes where nothing changes; none if there are more than 255 colours.
+fn exact(before: Option<&[u8]>, after: &[u8], (width, height): (u16, u16)) -> Option<gif::Frame<'static>> {
+    const HOLE: u8 = 0;
+    let mut palette = vec![0; 3];
+    let mut indices = HashMap::new();
+    let mut buffer = Vec::with_capacity(after.len() / 3);
+    for (i, pixel) in after.chunks_exact(3).enumerate() {
+        if before.is_some_and(|before| before[3 * i..3 * i + 3] == *pixel) {
+            buffer.push(HOLE);
+            continue;
+        }
+        let new = u8::try_from(palette.len() / 3);
+        buffer.push(match indices.entry(pixel) {
+            Entry::Occupied(index) => *index.get(),
+            Entry::Vacant(place) => {
+                palette.extend_from_slice(pixel);
+                *place.insert(new.ok()?)
+            }
+        });
+    }
+    Some(gif::Frame::from_palette_pixels(width, height, buffer, palette, Some(HOLE)))
 }
 
 /// Rows and columns around the pixels that differ; one pixel if none does.

@@ -1,16 +1,16 @@
 //! Recordings of episodes: GIFs, and whatever ffmpeg makes an MP4 of.
 
 mod caption;
+mod episodes;
 mod error;
 mod gif;
 mod mp4;
 
+pub use episodes::{Ending, Recorded, Style};
 pub use error::RecordingError;
 
-use crate::picture::draw;
-use crate::show::Sight;
 use std::path::{Path, PathBuf};
-use striatum_envs::{Frame, Picture};
+use striatum_envs::Frame;
 use tempfile::NamedTempFile;
 
 /// Frames a second of a GIF at most: viewers slow down what is faster.
@@ -31,8 +31,6 @@ pub struct Recording {
     rate: Option<f32>,
     encoder: Option<Box<dyn Encoder>>,
     frames: usize,
-    /// The largest TD error so far, which captions go by.
-    surprise: f32,
 }
 
 /// Takes pictures of one size; failures are words.
@@ -63,25 +61,7 @@ impl Recording {
             _ => {}
         }
         let temporary = temporary(path).map_err(|reason| RecordingError::Write { path: path.to_owned(), reason })?;
-        Ok(Self { path: path.to_owned(), temporary, format, rate, encoder: None, frames: 0, surprise: 0.0 })
-    }
-
-    /// Adds the picture of what is seen, with a caption or without; the end of an episode stays half a second longer.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn see(&mut self, picture: &Picture, sight: &Sight<'_>, caption: bool) -> Result<(), RecordingError> {
-        let mut frame = match picture {
-            Picture::Scene(scene) => draw(scene, 1.0),
-            Picture::Frame(frame) => frame.clone(),
-        };
-        if caption {
-            self.surprise = sight.act.map_or(self.surprise, |act| self.surprise.max(act.td_error.abs()));
-            frame = caption::under(&frame, sight, self.surprise);
-        }
-        let rate = self.rate.unwrap_or(sight.rate);
-        let rest = if sight.act.is_some_and(|act| act.ends) { rate / 2.0 } else { 0.0 };
-        self.add(&frame, 1 + rest.round() as u32, sight.rate)
+        Ok(Self { path: path.to_owned(), temporary, format, rate, encoder: None, frames: 0 })
     }
 
     /// Adds a picture that is shown for `times` frames, of a task that is shown at `rate` frames a second.

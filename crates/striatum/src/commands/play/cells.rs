@@ -153,9 +153,10 @@ mod tests {
 
     #[test]
     fn a_half_block_is_two_pixels() {
-        let rows = Palette::Full.cells(&frame(1, &[WHITE, BLACK, [1, 2, 3]]), &[]);
+        let rows = Palette::Full.cells(&frame(1, &[WHITE, BLACK, WHITE, WHITE, [1, 2, 3]]), &[]);
         assert_eq!(rows[0], [Cell { glyph: '▀', ink: Some(WHITE), ground: Some(BLACK) }]);
-        assert_eq!(rows[1], [Cell { glyph: '▀', ink: Some([1, 2, 3]), ground: None }]);
+        assert_eq!(rows[1], [Cell { glyph: ' ', ink: None, ground: Some(WHITE) }]);
+        assert_eq!(rows[2], [Cell { glyph: '▀', ink: Some([1, 2, 3]), ground: None }]);
         let mut text = String::new();
         Palette::Full.write(&rows[0], &mut text);
         assert_eq!(text, "\x1b[0;38;2;255;255;255;48;2;0;0;0m▀\x1b[0m");
@@ -178,7 +179,7 @@ mod tests {
         let labels = [label("abc", [5.0, 2.5]), label("beyond", [5.0, 99.0])];
         let rows = Palette::Full.cells(&frame(10, &[WHITE; 40]), &labels);
         let text: String = rows[1].iter().map(|cell| cell.glyph).collect();
-        assert_eq!(text, "▀▀▀▀abc▀▀▀");
+        assert_eq!(text, "    abc   ");
         assert_eq!(rows[1][4], Cell { glyph: 'a', ink: Some(BLACK), ground: Some(WHITE) });
     }
 

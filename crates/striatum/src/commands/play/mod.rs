@@ -11,6 +11,7 @@ use panel::{Panel, action_text};
 use screen::Screen;
 use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use striatum_train::actor::Choice;
 use striatum_train::config::{DeviceChoice, EngineChoice};
@@ -27,7 +28,7 @@ pub fn run(args: &PlayArgs) -> Result<()> {
         saved.set_tone(tone)?;
     }
     tasks::with_pictures(&mut saved.config);
-    interrupt::expect()?;
+    let interrupted = interrupt::expect()?;
     let choice = if args.stochastic { Choice::Sampled(args.seed) } else { Choice::Deterministic };
     let program = Program {
         engine: (DeviceChoice::Cpu, EngineChoice::Auto),
@@ -36,14 +37,14 @@ pub fn run(args: &PlayArgs) -> Result<()> {
         episodes: args.episodes as usize,
     };
     if io::stdout().is_terminal() && screen::moves_cursor() {
-        live(args, &saved, program)
+        live(args, &saved, program, interrupted)
     } else {
-        lines(&saved, program)
+        lines(&saved, program, interrupted)
     }
 }
 
 /// Draws on the whole terminal; what the episodes came to stays.
-fn live(args: &PlayArgs, saved: &SavedPolicy, program: Program) -> Result<()> {
+fn live(args: &PlayArgs, saved: &SavedPolicy, program: Program, interrupted: &AtomicBool) -> Result<()> {
     let mut screen = Screen::enter()?;
     let mut panel = Panel::new(&saved.config.task, args.episodes);
     let (mut due, mut lost) = (Instant::now(), None);
@@ -57,7 +58,7 @@ fn live(args: &PlayArgs, saved: &SavedPolicy, program: Program) -> Result<()> {
         due += (Duration::from_secs_f32(1.0 / sight.rate) + rest).div_f32(args.speed);
         // Time that was lost is not made up for.
         due = due.max(Instant::now());
-        Ok(wait(&mut screen, due))
+        Ok(wait(&mut screen, interrupted, due))
     });
     drop(screen);
     let scores = scores?;
@@ -66,9 +67,9 @@ fn live(args: &PlayArgs, saved: &SavedPolicy, program: Program) -> Result<()> {
 }
 
 /// Waits, unless somebody wants to leave.
-fn wait(screen: &mut Screen, until: Instant) -> ControlFlow<()> {
+fn wait(screen: &mut Screen, interrupted: &AtomicBool, until: Instant) -> ControlFlow<()> {
     loop {
-        if interrupt::is_due() || screen.is_left() {
+        if interrupted.load(Ordering::Relaxed) || screen.is_left() {
             return ControlFlow::Break(());
         }
         let left = until.saturating_duration_since(Instant::now());
@@ -80,10 +81,10 @@ fn wait(screen: &mut Screen, until: Instant) -> ControlFlow<()> {
 }
 
 /// A line a step, as fast as it goes.
-fn lines(saved: &SavedPolicy, program: Program) -> Result<()> {
+fn lines(saved: &SavedPolicy, program: Program, interrupted: &AtomicBool) -> Result<()> {
     let mut lost = None;
     saved.show(&environments(&saved.config), program, &mut |sight| {
-        if interrupt::is_due() {
+        if interrupted.load(Ordering::Relaxed) {
             return Ok(ControlFlow::Break(()));
         }
         let said = line(sight).map_or(Ok(()), say);
