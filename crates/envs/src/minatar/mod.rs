@@ -11,7 +11,6 @@ mod freeway;
 mod parity;
 mod seaquest;
 mod space_invaders;
-mod things;
 
 pub(crate) use asterix::Asterix;
 pub(crate) use breakout::Breakout;
