@@ -213,17 +213,13 @@ fn tasks_with_parameters() {
 fn memories_and_masks() {
     let memory = |kind: &str| format!("--set network.memory={kind} --set network.memory_width=8");
     let ppo = format!("{COMMON} {PPO} --set ppo.sequence_length=8");
-    let gru = format!("CartPoleNoVel-v1 {ppo} {}", memory("gru"));
-    let end = interrupted_is_uninterrupted("ppo, gru", &gru);
-    assert_eq!(end.tensors["envs.memory"].shape, [4, 1 + 2 * 8]);
-    let masked = format!("Bandit-v0 {ppo} {} --set env.closed=2 --set env.steps=9", memory("mingru"));
-    interrupted_is_uninterrupted("ppo, mingru, masks", &masked);
-    let lstm = format!("RepeatPrevious-v0 {COMMON} {A2C} {} --set network.shared_trunk=true", memory("lstm"));
-    interrupted_is_uninterrupted("a2c, lstm", &lstm);
-    interrupted_is_uninterrupted(
-        "ppo, masks",
-        &format!("Bandit-v0 {COMMON} {PPO} --set env.closed=2 --set env.steps=9"),
-    );
+    let closed = "--set env.closed=2 --set env.steps=9";
+    let gru = interrupted_is_uninterrupted("ppo, gru", &format!("CartPoleNoVel-v1 {ppo} {}", memory("gru")));
+    assert_eq!(gru.tensors["envs.memory"].shape, [4, 1 + 2 * 8]);
+    interrupted_is_uninterrupted("ppo, mingru, masks", &format!("Bandit-v0 {ppo} {closed} {}", memory("mingru")));
+    let shared = memory("lstm") + " --set network.shared_trunk=true";
+    interrupted_is_uninterrupted("a2c, lstm", &format!("RepeatPrevious-v0 {COMMON} {A2C} {shared}"));
+    interrupted_is_uninterrupted("ppo, masks", &format!("Bandit-v0 {COMMON} {PPO} {closed}"));
 }
 
 #[test]

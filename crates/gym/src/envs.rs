@@ -7,7 +7,8 @@ use crate::{OnFailure, Task};
 use std::ops::Range;
 use std::sync::Arc;
 use striatum_envs::{
-    Account, EnvError, FRAME_RATE, Frame, Pixel, Purpose, Repeat, Snapshot, Space, StepBuffers, Stream, VecEnv,
+    Account, EnvError, FRAME_RATE, Frame, Moment, Picture, Pixel, Purpose, Repeat, Snapshot, Space, StepBuffers,
+    Stream, VecEnv,
 };
 
 /// How often in a row a worker may fail before it has finished a step.
@@ -35,6 +36,8 @@ pub struct GymEnvs {
     shares: Vec<Share>,
     /// Whether every worker waits for a command.
     is_idle: bool,
+    /// Whether pictures are kept of the ends of episodes.
+    is_watched: bool,
     /// The last observations that were given, where cut episodes may have to end with them.
     last: Vec<f32>,
     counts: Vec<f32>,
@@ -69,6 +72,7 @@ impl GymEnvs {
             total_steps: vec![0; count],
             shares: Vec::new(),
             is_idle: false,
+            is_watched: false,
             last: if task.settings.on_env_failure == OnFailure::Restart {
                 vec![0.0; count * width]
             } else {
@@ -156,6 +160,9 @@ impl GymEnvs {
         }
         let discrete = !matches!(self.description.action, Space::Box { .. });
         let layout = Layout::new(envs.len(), self.width, self.action_width, discrete);
+        if self.is_watched {
+            worker.watch();
+        }
         worker.attach(layout).map_err(|trouble| self.error(envs, &trouble))
     }
 
@@ -366,6 +373,15 @@ impl GymEnvs {
         self.finish_reset(w, &active, observations)
     }
 
+    /// A picture of an environment as it is now, or of the end of its last episode.
+    fn ask_frame(&mut self, env: usize, moment: Moment) -> Result<Option<Frame>, EnvError> {
+        let Some(w) = self.shares.iter().position(|share| share.envs.contains(&env)) else { return Ok(None) };
+        let Share { worker, envs, .. } = &mut self.shares[w];
+        let envs = envs.clone();
+        worker.shared().choose(envs.clone().map(|i| i == env));
+        worker.frame(moment).map_err(|trouble| self.error(&envs, &trouble))
+    }
+
     fn check(&self, what: &str, env: usize, values: &[f32]) -> Result<(), EnvError> {
         let skipped = if what == "reward" { 0 } else { self.packed };
         match values[skipped..].iter().position(|value| !value.is_finite()) {
@@ -482,11 +498,16 @@ impl VecEnv for GymEnvs {
     }
 
     fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
-        let Some(w) = self.shares.iter().position(|share| share.envs.contains(&env)) else { return Ok(None) };
-        let Share { worker, envs, .. } = &mut self.shares[w];
-        let envs = envs.clone();
-        worker.shared().choose(envs.clone().map(|i| i == env));
-        worker.frame().map_err(|trouble| self.error(&envs, &trouble))
+        self.ask_frame(env, Moment::Now)
+    }
+
+    fn watch(&mut self) {
+        self.is_watched = true;
+        self.shares.iter_mut().for_each(|share| share.worker.watch());
+    }
+
+    fn picture(&mut self, env: usize, moment: Moment) -> Result<Option<Picture>, EnvError> {
+        Ok(self.ask_frame(env, moment)?.map(Picture::Frame))
     }
 
     fn action_names(&self) -> &[String] {

@@ -252,6 +252,9 @@ fn sequences_divide_the_rollout_and_minibatches_the_sequences() {
     with_sets(&["network.memory=gru", "num_envs=6", "ppo.sequence_length=64"]).expect("12 sequences");
     with_sets(&["network.memory=lstm", "num_envs=6", "algo=a2c"]).expect("A2C takes a rollout whole");
     with_sets(&["ppo.sequence_length=48"]).expect("without memory there are no sequences");
+    let wide = message(&["num_envs=131072", "network.memory_width=1024"]);
+    assert!(wide.starts_with("`network.memory_width` (1024) makes 34359738368 numbers"), "{wide}");
+    assert!(wide.ends_with("try 32, or fewer `num_envs`"), "{wide}");
 }
 
 #[test]
