@@ -1,9 +1,11 @@
 //! The network on the CPU: batches split into segments, segments into tiles.
 
+use super::plan::{Piece, Plan};
 use super::{MlpSpec, SimdLevel};
-use super::{buffer::Buffer, pack, plan::Plan, product::AddInto, tile, tile::Scratch};
-use crate::Cpu;
-use crate::pool::Parts;
+use super::{buffer::Buffer, pack, product::AddInto, tile, tile::Scratch};
+use crate::optimizer::AgentStep;
+use crate::pool::{Parts, Phase};
+use crate::{Cpu, OptimizerArgs};
 use core::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -97,13 +99,40 @@ impl MlpCpu {
         let plan = &self.plan;
         let agents = self.packed.as_slice().len() / plan.packed_len;
         assert_eq!(params.len(), agents * plan.params, "length of the parameters");
-        let (networks, matrices) = (plan.networks.len(), pack::matrices(plan));
         let packed = self.packed.as_mut_slice().chunks_exact_mut(plan.packed_len);
         for (packed, params) in packed.zip(params.chunks_exact(plan.params)) {
             let packed = Parts::new(packed);
-            self.cpu.pool().split(networks * matrices, plan.params >= PARALLEL_PARAMS, &|_, item| {
-                pack::pack_matrix(plan, &plan.networks[item / matrices], item % matrices, params, &packed);
+            self.cpu.pool().split(plan.pieces.len(), plan.params >= PARALLEL_PARAMS, &|_, item| {
+                let piece = &plan.pieces[item];
+                pack::pack_piece(plan, piece, &params[piece.place()], &packed);
             });
+        }
+    }
+
+    /// An optimiser step of all agents, as [`Backend::optimizer_step`](crate::Backend::optimizer_step) takes it, to the last bit;
+    /// the new parameters are taken over as by [`load`](Self::load).
+    ///
+    /// # Panics
+    /// If a buffer is too short.
+    pub fn optimize(&mut self, args: OptimizerArgs<'_, Vec<f32>>) {
+        let plan = &self.plan;
+        assert_eq!(args.gradients.len(), args.agents * plan.params, "length of the gradients");
+        let packed = self.packed.as_mut_slice().chunks_exact_mut(plan.packed_len).map(Parts::new);
+        let log_std = plan.params - plan.log_std_len..plan.params;
+        for (step, packed) in AgentStep::each(args).zip(packed) {
+            let norm = |_, item| step.add_squares(item);
+            let change = |_, item| {
+                let piece = plan.pieces.get(item);
+                let place = piece.map_or(log_std.clone(), Piece::place);
+                // SAFETY: pieces lie apart in the arena, and `log_std` behind them; the norm's phase is over.
+                let Some(params) = (unsafe { step.change(place) }) else { return };
+                if let Some(piece) = piece {
+                    pack::pack_piece(plan, piece, params, &packed);
+                }
+            };
+            let phases: [Phase<'_>; 2] = [(step.parts(), &norm), (plan.pieces.len() + 1, &change)];
+            self.cpu.pool().phases(plan.params >= PARALLEL_PARAMS, &phases);
+            step.finish();
         }
     }
 
@@ -164,12 +193,11 @@ impl MlpCpu {
         let packed = &self.packed.as_slice()[agent * plan.packed_len..][..plan.packed_len];
         let sums = Parts::new(self.gradients.as_mut_slice());
         let segments = Segments::new(rows, plan.tile);
-        let parallel = 3 * rows * plan.params >= PARALLEL;
-        self.cpu.pool().split(segments.count, parallel, &|thread, segment| {
+        let train = |thread: usize, segment: usize| {
             let Scratch { values, heads, back, observations, outputs } = &mut *lock(&scratch[thread]);
             // SAFETY: every segment has a gradient of its own.
             let gradient = unsafe { sums.part(segment * plan.gradient_len..(segment + 1) * plan.gradient_len) };
-            gradient.fill(0.0);
+            back.begin();
             for tile in segments.tiles(segment) {
                 let rows = segments.rows_of(tile);
                 let observations = &mut observations.as_mut_slice()[..rows.len() * plan.inputs];
@@ -181,38 +209,11 @@ impl MlpCpu {
                 });
                 tile::backward(plan, packed, observations, values.as_slice(), gradient, back);
             }
-        });
-        self.add_segments(segments.count, gradients);
-    }
-
-    /// Adds up all segments' gradients, in their order.
-    fn add_segments(&mut self, count: usize, gradients: &mut [f32]) {
-        let plan = &self.plan;
-        if count == 0 {
-            self.gradients.as_mut_slice()[..plan.gradient_len].fill(0.0);
-        }
-        let (sums, gradients) = (Parts::new(self.gradients.as_mut_slice()), Parts::new(gradients));
-        self.cpu.pool().split(plan.pieces.len(), plan.params >= PARALLEL_PARAMS, &|_, item| {
-            let piece = &plan.pieces[item];
-            let (len, to) = (piece.rows * piece.cols, piece.to..piece.to + piece.rows * piece.width);
-            // SAFETY: every item has a piece of its own.
-            let part = |segment: usize| unsafe {
-                let start = segment * plan.gradient_len + piece.from;
-                sums.part(start..start + len)
-            };
-            let sum = part(0);
-            for segment in 1..count {
-                let from = part(segment);
-                if len.is_multiple_of(plan.level.lanes()) {
-                    // SAFETY: both have `len` numbers, and `level` was checked when the plan was made.
-                    unsafe { plan.level.run(AddInto { len, from: from.as_ptr(), to: sum.as_mut_ptr() }) };
-                } else {
-                    sum.iter_mut().zip(from).for_each(|(sum, g)| *sum += *g);
-                }
-            }
-            // SAFETY: pieces lie apart in the arena as well.
-            pack::unpack_piece(piece, sum, unsafe { gradients.part(to) });
-        });
+        };
+        let gradients = Parts::new(gradients);
+        let add = |_, piece: usize| add_segments(plan, &plan.pieces[piece], segments.count, &sums, &gradients);
+        let parallel = 3 * rows * plan.params >= PARALLEL;
+        self.cpu.pool().phases(parallel, &[(segments.count, &train), (plan.pieces.len(), &add)]);
     }
 
     fn packed_of(&self, agent: usize) -> &[f32] {
@@ -223,6 +224,31 @@ impl MlpCpu {
         assert_eq!(observations.len(), rows * self.plan.inputs, "length of the observations of {rows} rows");
         assert_eq!(outputs.len(), rows * self.plan.width, "length of the outputs of {rows} rows");
     }
+}
+
+/// Adds up all segments' gradients of a piece, in their order.
+fn add_segments(plan: &Plan, piece: &Piece, count: usize, sums: &Parts<'_>, gradients: &Parts<'_>) {
+    let len = piece.rows * piece.cols;
+    // SAFETY: every piece is added up by one call, when all segments are done.
+    let part = |segment: usize| unsafe {
+        let start = segment * plan.gradient_len + piece.from;
+        sums.part(start..start + len)
+    };
+    let sum = part(0);
+    if count == 0 {
+        sum.fill(0.0);
+    }
+    for segment in 1..count {
+        let from = part(segment);
+        if len.is_multiple_of(plan.level.lanes()) {
+            // SAFETY: both have `len` numbers, and `level` was checked when the plan was made.
+            unsafe { plan.level.run(AddInto { len, from: from.as_ptr(), to: sum.as_mut_ptr() }) };
+        } else {
+            sum.iter_mut().zip(from).for_each(|(sum, g)| *sum += *g);
+        }
+    }
+    // SAFETY: pieces lie apart in the arena as well.
+    pack::unpack_piece(piece, sum, unsafe { gradients.part(piece.place()) });
 }
 
 fn lock(scratch: &Mutex<Scratch>) -> MutexGuard<'_, Scratch> {

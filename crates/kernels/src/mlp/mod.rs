@@ -17,6 +17,7 @@ mod tile;
 
 pub use activation::mlp_activate;
 pub use cpu::{MlpCpu, TilePass};
+pub(crate) use pack::copy;
 pub use simd::SimdLevel;
 pub(crate) use simd::{Job, Simd};
 pub use spec::{Activation, MlpSpec, ParamSpec};
