@@ -129,7 +129,7 @@ fn mlp_train_pass_simd(bencher: Bencher<'_, '_>, level: SimdLevel) {
 }
 
 fn train_pass(bencher: Bencher<'_, '_>, width: usize, rows: usize, level: SimdLevel) {
-    let head = HeadLayout { policy: Policy::Categorical { nvec: vec![2] }, dual: false, value_heads: 1 };
+    let head = HeadLayout::new(Policy::Categorical { nvec: vec![2] }, false, 1);
     let hidden = vec![width; 2];
     let spec = MlpSpec { inputs: 4, hidden, activation: Activation::Tanh, shared_trunk: false, head };
     let mut network = MlpCpu::with_simd(&spec, 1, &Cpu::new(), level);

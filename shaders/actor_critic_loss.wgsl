@@ -29,7 +29,8 @@ struct Shape {
     log_std_at: u32,
     /// Heads that advantages are of.
     advantage_heads: u32,
-    padding: u32,
+    /// First column of the mask; 0 without one.
+    mask_at: u32,
 }
 
 struct Params {
@@ -71,6 +72,7 @@ const HALF_LOG_TAU: f32 = 0.9189385332;
 const LN_2: f32 = 0.6931471806;
 const PATHWAY_SCALE: f32 = 0.7071067812;
 const LOG_RATIO_LIMIT: f32 = 20.0;
+const LOWEST: f32 = -3.402823e38;
 const POLICY_GRADIENT: u32 = 1u;
 const SCALAR: u32 = 0u;
 const EXPECTILE: u32 = 2u;
@@ -117,6 +119,11 @@ fn net(row: Row, k: u32) -> f32 {
     return l;
 }
 
+/// Whether the option of logit k is allowed.
+fn allowed(row: Row, k: u32) -> bool {
+    return shape.mask_at == 0u || outputs[row.at + shape.mask_at + k] > 0.0;
+}
+
 /// -log |d tanh(u) / du|
 fn squash_correction(u: f32) -> f32 {
     let softplus = max(-2.0 * u, 0.0) + log(1.0 + exp(-2.0 * abs(u)));
@@ -124,13 +131,18 @@ fn squash_correction(u: f32) -> f32 {
 }
 
 fn softmax(row: Row, first: u32, n: u32) -> Softmax {
-    var s = Softmax(net(row, first), 0.0, 0.0);
-    for (var k = 1u; k < n; k++) {
-        s.maximum = max(s.maximum, net(row, first + k));
+    var s = Softmax(LOWEST, 0.0, 0.0);
+    for (var k = 0u; k < n; k++) {
+        if allowed(row, first + k) {
+            s.maximum = max(s.maximum, net(row, first + k));
+        }
     }
     var sum = 0.0;
     var weighted = 0.0;
     for (var k = 0u; k < n; k++) {
+        if !allowed(row, first + k) {
+            continue;
+        }
         let l = net(row, first + k) - s.maximum;
         let e = exp(l);
         sum += e;
@@ -171,6 +183,13 @@ fn categorical_gradient(row: Row) {
         let s = softmax(row, first, n);
         let taken = option(actions[row.stored * shape.action_width + choice], n);
         for (var k = 0u; k < n; k++) {
+            if !allowed(row, first + k) {
+                write(row.at + first + k, 0.0);
+                if shape.dual != 0u {
+                    write(row.at + shape.logits + first + k, 0.0);
+                }
+                continue;
+            }
             let l = net(row, first + k);
             let log_p = l - s.maximum - s.log_sum;
             let p = exp(log_p);
@@ -346,8 +365,15 @@ fn distribution_loss(row: Row) -> f32 {
 }
 
 fn pathway_metrics(row: Row, local: u32) {
-    let scale = 1.0 / f32(max(shape.logits, 1u));
+    var columns = shape.logits;
     for (var k = 0u; k < shape.logits; k++) {
+        columns -= select(1u, 0u, allowed(row, k));
+    }
+    let scale = 1.0 / f32(max(columns, 1u));
+    for (var k = 0u; k < shape.logits; k++) {
+        if !allowed(row, k) {
+            continue;
+        }
         let g = outputs[row.at + k];
         metric_sums[local][6] += scale * g;
         metric_sums[local][7] += scale * g * g;
@@ -446,8 +472,9 @@ fn take(start: Row, local: u32) {
     metric_sums[local][13] = row.weights.x;
     metric_sums[local][14] = row.weights.y;
     pathway_metrics(row, local);
-    for (var h = 0u; h < shape.features; h++) {
-        write(row.at + shape.values_at + shape.value_heads + h, 0.0);
+    // Features, mask and state are not learned through.
+    for (var k = shape.values_at + shape.value_heads; k < shape.width; k++) {
+        write(row.at + k, 0.0);
     }
 }
 

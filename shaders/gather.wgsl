@@ -1,4 +1,5 @@
 // out[a, i, :] = source[a, rows[a, first + i], :], one invocation a number of `out`. A row that is not there reads as 0.
+// Numbers are copied as bit patterns, because packed bytes may be patterns that arithmetic does not keep.
 // Mirror: crates/kernels/src/gather.rs.
 // #include "grid.wgsl"
 
@@ -15,9 +16,9 @@ struct Shape {
 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> source: array<f32>;     // [A, S, width]
+@group(0) @binding(1) var<storage, read> source: array<u32>;     // [A, S, width]
 @group(0) @binding(2) var<storage, read> rows: array<u32>;       // [A, stride]
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;  // [A, R, width]
+@group(0) @binding(3) var<storage, read_write> out: array<u32>;  // [A, R, width]
 
 @compute @workgroup_size(256)
 fn gather(
@@ -32,7 +33,7 @@ fn gather(
     let taken = i / shape.width; // [A, R]
     let agent = taken / shape.rows;
     let row = rows[agent * shape.stride + shape.first + taken % shape.rows];
-    var number = 0.0;
+    var number = 0u;
     if row < shape.source_rows {
         number = source[(agent * shape.source_rows + row) * shape.width + i % shape.width];
     }

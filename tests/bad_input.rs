@@ -24,10 +24,13 @@ fn refused(args: &[&str], parts: &[&str]) {
 /// Values of another type than the key's, as TOML.
 fn wrong_types(kind: &Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Text | Kind::OneOf(_) | Kind::Device => &["3", "true", "[1]"],
+        Kind::Text | Kind::AnyText | Kind::OneOf(_) | Kind::Device => &["3", "true", "[1]"],
+        Kind::Texts => &["3", "one", "[1]"],
         Kind::Flag => &["3", "\"yes\"", "0.5"],
         Kind::Whole { .. } => &["many", "true", "1.5", "[1]", "99999999999999999999"],
         Kind::Real { .. } => &["much", "false", "[0.1]"],
+        Kind::Size { .. } => &["large", "true", "[\"a\"]", "[1.5, 2]"],
+        Kind::Range => &["1", "wide", "[\"a\", 1]"],
         Kind::Widths { .. } => &["64", "wide", "[\"a\"]", "[1.5]"],
     }
 }
@@ -37,7 +40,8 @@ fn out_of_range(key: &Key) -> Vec<String> {
     let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
     match key.kind {
         // The task is an argument, which wins over `--set`; a flag has no range.
-        Kind::Text | Kind::Flag => Vec::new(),
+        Kind::Text | Kind::AnyText | Kind::Flag => Vec::new(),
+        Kind::Texts => texts(&["['']", "['a', ' ']"]),
         Kind::OneOf(_) => texts(&["nonsense", "\"\""]),
         Kind::Device => texts(&["tpu", "gpu:x", "\"\""]),
         Kind::Whole { min, max } => {
@@ -59,6 +63,11 @@ fn out_of_range(key: &Key) -> Vec<String> {
             let numbers = below.into_iter().chain(above).map(|number| format!("{number:?}"));
             numbers.chain(["nan", "inf", "-inf", "1e39"].map(str::to_owned)).collect()
         }
+        Kind::Size { side } => {
+            let wide = format!("[1, {}]", side + 1);
+            texts(&["[3]", "[3, 0]", "[3, 3, 3]", "0"]).into_iter().chain([wide, (side + 1).to_string()]).collect()
+        }
+        Kind::Range => texts(&["[1.0]", "[1.0, 1.0]", "[2.0, 1.0]", "[-inf, 1.0]", "[0.0, nan]"]),
         Kind::Widths { layers, width } => {
             let deep = format!("{:?}", vec![8; layers + 1]);
             vec![deep, format!("[{}]", width + 1), "[0]".to_owned(), "[-4]".to_owned(), format!("[{}]", i64::MAX)]

@@ -98,7 +98,7 @@ fn trainer<E: Env + 'static>(mut config: Config, make: fn() -> E) -> Trainer<Cpu
 
 /// The value heads' outputs at the first observation of an episode, in which the first number is 1.
 fn values(learner: &mut Learner<Cpu>) -> Vec<f32> {
-    let (head, mut observation) = (learner.spec().head.clone(), vec![0.0; learner.spec().inputs]);
+    let (head, mut observation) = (learner.spec().head.clone(), vec![0.0; learner.spec().inputs()]);
     observation[0] = 1.0;
     let outputs = learner.predict(&observation).expect("outputs");
     outputs[head.values_at()..head.features_at()].to_vec()

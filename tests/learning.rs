@@ -13,7 +13,7 @@ fn trainer(config: &Config) -> Trainer<kernels::Cpu> {
     let task = config.task.clone();
     let make = |count| -> Result<Box<dyn envs::VecEnv>, TrainError> { Ok(envs::make(&task, count)?) };
     let probe = envs::make(&task, 1).expect("a task");
-    let spec = train::spec::network_spec(config, probe.observation_space(), probe.action_space()).expect("a network");
+    let spec = train::spec::network_spec(config, &*probe).expect("a network");
     match train::engine::open(config, &spec).expect("an engine").0 {
         train::engine::Engine::Cpu(learner) => Trainer::new(config.clone(), learner, &make).expect("a trainer"),
         train::engine::Engine::Gpu(_) => panic!("these tests ask for the CPU"),

@@ -16,7 +16,9 @@ pub fn update_a2c<'a, B: Backend>(
     let settings = |agent: AgentUpdate<'_, A2cSettings>| step_settings(&agent);
     learner.begin_update(1, agents.map(settings));
     learner.in_order(rollout.rows());
-    learner.step(rollout, 0, rollout.rows())?;
+    // A rollout's rows are one sequence an environment as they lie.
+    let sequence = if learner.spec().has_memory() { rollout.steps } else { 1 };
+    learner.step(rollout, 0, rollout.rows(), sequence)?;
     learner.finish_update()
 }
 

@@ -1,11 +1,14 @@
 //! Initial weights, drawn from the counter-based generator: the same on every engine and device.
 
-use crate::NetworkSettings;
-use striatum_kernels::{MlpSpec, ParamSpec};
+use crate::{NetworkSettings, NetworkSpec};
+use striatum_kernels::ParamSpec;
 use striatum_rng::{Purpose, Stream};
 
-/// The gain of an orthogonal matrix by the part it plays: hidden layers sqrt(2), policy heads 0.01, value head 1.
+/// The gain of an orthogonal matrix by the part it plays: hidden layers sqrt(2), policy heads 0.01, value head and memory 1.
 fn gain(name: &str) -> f64 {
+    if name.contains(".memory.") {
+        return 1.0;
+    }
     match name.split('.').next() {
         Some("direct" | "indirect") => 0.01,
         Some("value") => 1.0,
@@ -13,10 +16,12 @@ fn gain(name: &str) -> f64 {
     }
 }
 
-/// Initial weights in arena order. Orthogonal with biases 0, or PyTorch's default: uniform in `±1/sqrt(inputs)`.
-pub fn initial_weights(spec: &MlpSpec, settings: &NetworkSettings, seed: u64) -> Vec<f32> {
+/// Initial weights in arena order. Orthogonal with biases 0, or PyTorch's default: uniform in `±1/sqrt(inputs)`, of a memory in
+/// `±1/sqrt(width)`. A normalisation starts
+/// as one that neither scales nor moves.
+pub fn initial_weights(spec: &NetworkSpec, settings: &NetworkSettings, seed: u64) -> Vec<f32> {
     let mut weights = vec![0.0; spec.param_count()];
-    let mut fan_in = spec.inputs;
+    let mut fan_in = spec.observation.len();
     for (lane, param) in spec.params().iter().enumerate() {
         let mut stream = Stream::new(seed, Purpose::Init, lane as u32, 0);
         let values = &mut weights[param.offset..param.offset + param.len()];
@@ -24,8 +29,15 @@ pub fn initial_weights(spec: &MlpSpec, settings: &NetworkSettings, seed: u64) ->
             values.fill(settings.log_std_init);
             continue;
         }
-        if let [inputs, _] = param.shape[..] {
+        if let Some(part) = norm_part(&param.name) {
+            values.fill(if part == "weight" { 1.0 } else { 0.0 });
+            continue;
+        }
+        if let Some([inputs, _]) = matrix(param) {
             fan_in = inputs;
+        }
+        if param.name.contains(".memory.") {
+            fan_in = spec.memory_width;
         }
         if settings.orthogonal_init {
             orthogonal(param, &mut stream, values);
@@ -37,10 +49,30 @@ pub fn initial_weights(spec: &MlpSpec, settings: &NetworkSettings, seed: u64) ->
     weights
 }
 
+/// Which parameter of a normalisation it is, if it is one.
+fn norm_part(name: &str) -> Option<&str> {
+    name.rsplit_once('.').filter(|(owner, _)| owner.ends_with(".norm")).map(|(_, part)| part)
+}
+
+/// Inputs and outputs of a weight; a convolution's are those of one of its places.
+fn matrix(param: &ParamSpec) -> Option<[usize; 2]> {
+    match param.shape[..] {
+        [inputs, outputs] => Some([inputs, outputs]),
+        [outputs, inputs, height, width] => Some([inputs * height * width, outputs]),
+        _ => None,
+    }
+}
+
+/// Rows and columns of a weight as it lies in the arena.
+fn stored(param: &ParamSpec) -> Option<[usize; 2]> {
+    let [inputs, outputs] = matrix(param)?;
+    Some(if param.shape.len() == 2 { [inputs, outputs] } else { [outputs, inputs] })
+}
+
 /// A matrix with orthonormal rows or columns, whichever are fewer (Saxe et al. 2014), by Gram-Schmidt on a normal matrix,
 /// twice over for accuracy. Biases stay 0.
 fn orthogonal(param: &ParamSpec, stream: &mut Stream, values: &mut [f32]) {
-    let [rows, columns] = param.shape[..] else { return };
+    let Some([rows, columns]) = stored(param) else { return };
     let (count, length) = (rows.min(columns), rows.max(columns));
     let mut basis: Vec<Vec<f64>> = Vec::with_capacity(count);
     while basis.len() < count {
@@ -73,16 +105,17 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use crate::Pathways;
-    use striatum_kernels::{Activation, HeadLayout, Policy};
+    use striatum_kernels::{Activation, HeadLayout, MlpSpec, Policy};
 
-    fn spec() -> MlpSpec {
-        MlpSpec {
+    fn spec() -> NetworkSpec {
+        let mlp = MlpSpec {
             inputs: 4,
             hidden: vec![64, 32],
             activation: Activation::Tanh,
             shared_trunk: false,
-            head: HeadLayout { policy: Policy::Gaussian { dims: 3, squash: false }, dual: true, value_heads: 1 },
-        }
+            head: HeadLayout::new(Policy::Gaussian { dims: 3, squash: false }, true, 1),
+        };
+        mlp.into()
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The state of learning on a backend, and the one gradient step that PPO and A2C share.
 
 use crate::network::HostNetwork;
+use crate::sequences;
 use crate::update::Report;
-use crate::{Network, NotFinite, Rollout, UpdateMetrics};
+use crate::{Network, NetworkSpec, NotFinite, Rollout, UpdateMetrics};
 use striatum_kernels::{
-    Backend, HeadLayout, KernelError, LogStd, LossParams, MlpSpec, OptimizerArgs, OptimizerParams, PassArgs, Selection,
+    Backend, HeadLayout, KernelError, LogStd, LossParams, OptimizerArgs, OptimizerParams, PassArgs, Selection,
     TakeColumnsArgs,
 };
 
@@ -12,7 +13,7 @@ use striatum_kernels::{
 pub struct Learner<B: Backend> {
     backend: B,
     network: Box<dyn Network<B>>,
-    spec: MlpSpec,
+    spec: NetworkSpec,
     agents: usize,
     log_std: LogStd,
     weights: B::Buffer,
@@ -72,7 +73,7 @@ impl<B: Backend> Learner<B> {
     pub fn new(
         backend: B,
         network: Box<dyn Network<B>>,
-        spec: MlpSpec,
+        spec: NetworkSpec,
         states: &[LearnerState],
     ) -> Result<Self, KernelError> {
         let (agents, count) = (states.len(), spec.param_count());
@@ -110,7 +111,7 @@ impl<B: Backend> Learner<B> {
     }
 
     /// The network's shape.
-    pub fn spec(&self) -> &MlpSpec {
+    pub fn spec(&self) -> &NetworkSpec {
         &self.spec
     }
 
@@ -182,7 +183,7 @@ impl<B: Backend> Learner<B> {
     /// # Errors
     /// If the device fails.
     pub fn predict(&mut self, observations: &[f32]) -> Result<Vec<f32>, KernelError> {
-        let rows = observations.len() / (self.agents * self.spec.inputs);
+        let rows = observations.len() / (self.agents * self.spec.inputs());
         let mut outputs = vec![0.0; self.agents * rows * self.spec.head.width()];
         let backend = &self.backend;
         self.network.forward(backend, observations, rows, &mut |buffer| backend.read(buffer, 0, &mut outputs))?;
@@ -273,6 +274,19 @@ impl<B: Backend> Learner<B> {
         self.backend.shuffle(&self.shuffle_keys, rows, &mut self.order);
     }
 
+    /// Orders the sequences of a rollout anew for every agent, by a key of its own.
+    pub(crate) fn shuffle_sequences(
+        &mut self,
+        rollout: &Rollout<B>,
+        length: usize,
+        minibatches: usize,
+        keys: impl Iterator<Item = [u32; 2]>,
+    ) {
+        self.in_order(rollout.rows());
+        let order = |key| sequences::order(key, [rollout.steps, rollout.envs], length, minibatches);
+        self.backend.write_indices(&mut self.order, &keys.flat_map(order).collect::<Vec<u32>>());
+    }
+
     /// Makes sure that there is an order of so many rows; a new one is that in which they come.
     pub(crate) fn in_order(&mut self, rows: usize) {
         if self.order_rows != rows {
@@ -282,9 +296,15 @@ impl<B: Backend> Learner<B> {
         }
     }
 
-    /// One gradient step of every agent on `rows` rows of its rollout, from `first` in its order on. False if no agent takes any
-    /// more.
-    pub(crate) fn step(&mut self, rollout: &Rollout<B>, first: usize, rows: usize) -> Result<bool, KernelError> {
+    /// One gradient step of every agent on `rows` rows of its rollout, from `first` in its order on, which are sequences of so many
+    /// steps. False if no agent takes any more.
+    pub(crate) fn step(
+        &mut self,
+        rollout: &Rollout<B>,
+        first: usize,
+        rows: usize,
+        sequence: usize,
+    ) -> Result<bool, KernelError> {
         let selection = Selection { rows: &self.order, stride: self.order_rows, first };
         let batch = rollout.minibatch(rows, selection);
         self.backend.advantage_moments(batch, self.normalize_advantages, &mut self.advantage_moments);
@@ -295,6 +315,7 @@ impl<B: Backend> Learner<B> {
                 layout: &self.spec.head,
                 params: &self.loss_params,
                 batch,
+                sequence,
                 observations: &rollout.observations,
                 moments: &self.advantage_moments,
                 log_std: self.log_std,

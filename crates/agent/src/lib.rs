@@ -5,16 +5,20 @@
 mod a2c;
 #[cfg(feature = "burn")]
 pub mod burn_engine;
+mod encoder;
 mod fused;
 mod init;
 mod learner;
 mod network;
 mod ppo;
 mod rollout;
+mod sequences;
 mod settings;
+mod spec;
 mod update;
 
 pub use a2c::update_a2c;
+pub use encoder::{Convolution, Encoder};
 pub use fused::{FusedGpuNetwork, FusedNetwork};
 pub use init::initial_weights;
 pub use learner::{Learner, LearnerState};
@@ -22,4 +26,5 @@ pub use network::{HostNetwork, Network, Pass, WithOutputs};
 pub use ppo::update_ppo;
 pub use rollout::{Rollout, Transitions};
 pub use settings::*;
+pub use spec::{MemoryKind, NetworkSpec, Observation};
 pub use update::{AgentUpdate, NotFinite, UpdateMetrics};

@@ -16,18 +16,29 @@ pub fn update_ppo<'a, B: Backend>(
     agents: impl Iterator<Item = AgentUpdate<'a, PpoSettings>> + Clone,
     iteration: u32,
 ) -> Result<(), KernelError> {
-    let Some(PpoSettings { epochs, minibatches, .. }) = agents.clone().next().map(|agent| agent.settings) else {
+    let Some(&PpoSettings { epochs, minibatches, sequence_length, .. }) =
+        agents.clone().next().map(|agent| agent.settings)
+    else {
         return Ok(());
     };
-    let (epochs, minibatches) = (*epochs, *minibatches);
+    let sequence = match sequence_length {
+        _ if !learner.spec().has_memory() => 1,
+        0 => rollout.steps,
+        length => length,
+    };
     let rows = rollout.rows() / minibatches;
     let settings = |agent: AgentUpdate<'_, PpoSettings>| step_settings(&agent);
     learner.begin_update(epochs * minibatches, agents.clone().map(settings));
 
     'epochs: for epoch in 0..epochs {
-        learner.shuffle(rollout.rows(), agents.clone().map(|agent| key(agent.seed, epoch, iteration)));
+        let keys = agents.clone().map(|agent| key(agent.seed, epoch, iteration));
+        if learner.spec().has_memory() {
+            learner.shuffle_sequences(rollout, sequence, minibatches, keys);
+        } else {
+            learner.shuffle(rollout.rows(), keys);
+        }
         for minibatch in 0..minibatches {
-            if !learner.step(rollout, minibatch * rows, rows)? {
+            if !learner.step(rollout, minibatch * rows, rows, sequence)? {
                 break 'epochs;
             }
         }

@@ -1,9 +1,9 @@
 //! A rollout: T steps of N environments of every agent, on the learner's backend.
 
-use crate::CriticSettings;
+use crate::{CriticSettings, NetworkSpec};
 use std::ops::Range;
 use striatum_kernels::{
-    Backend, GaeArgs, MeanHeadsArgs, Minibatch, MlpSpec, RolloutShape, Selection, SrLambdaArgs, TdErrorArgs,
+    Backend, GaeArgs, MeanHeadsArgs, Minibatch, RolloutShape, Selection, SrLambdaArgs, TdErrorArgs,
 };
 
 /// What the environments of a single agent gave in T steps, on the host; row `t * N + n` is step t of environment n.
@@ -88,7 +88,14 @@ struct Distribution<B: Backend> {
 
 impl<B: Backend> Rollout<B> {
     /// Memory for rollouts of A `agents`, to be used again and again.
-    pub fn new(backend: &B, spec: &MlpSpec, critic: &CriticSettings, agents: usize, steps: usize, envs: usize) -> Self {
+    pub fn new(
+        backend: &B,
+        spec: &NetworkSpec,
+        critic: &CriticSettings,
+        agents: usize,
+        steps: usize,
+        envs: usize,
+    ) -> Self {
         let (rows, heads) = (agents * steps * envs, spec.head.value_heads);
         let groups = critic.groups();
         let advantage_heads = if groups.is_empty() { heads } else { groups.len() };
@@ -104,7 +111,7 @@ impl<B: Backend> Rollout<B> {
             heads,
             steps,
             envs,
-            observations: backend.zeros(rows * spec.inputs),
+            observations: backend.zeros(rows * spec.inputs()),
             actions: backend.zeros(rows * spec.head.policy.action_width()),
             log_probs: backend.zeros(rows),
             rewards: backend.zeros(rows),

@@ -1,5 +1,6 @@
 //! What a user can set about the agent. These are sections of the run's configuration; the defaults stand here and nowhere else.
 
+use crate::{Encoder, MemoryKind, Observation};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use striatum_kernels::{Activation, CriticKind};
@@ -23,6 +24,8 @@ pub struct PpoSettings {
     pub num_steps: usize,
     /// Parts that a rollout is split into; must divide `num_steps * num_envs`.
     pub minibatches: usize,
+    /// Steps of the sequences that a network with memory learns from; must divide `num_steps`, and 0 is all of them.
+    pub sequence_length: usize,
     /// Passes over a rollout.
     pub epochs: usize,
     /// Step size of Adam.
@@ -58,6 +61,7 @@ impl Default for PpoSettings {
         Self {
             num_steps: 128,
             minibatches: 4,
+            sequence_length: 0,
             epochs: 4,
             learning_rate: 2.5e-4,
             anneal_learning_rate: true,
@@ -150,10 +154,18 @@ pub enum Pathways {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkSettings {
-    /// Widths of the hidden layers.
+    /// `mlp`, `nature-cnn`, `impala-cnn` or `minatar-cnn`.
+    pub encoder: Encoder,
+    /// Widths of the hidden layers, which follow the encoder.
     pub hidden: Vec<usize>,
     /// `tanh`, `relu` or `silu`.
     pub activation: Activation,
+    /// Whether hidden layers are normalised before their nonlinearity.
+    pub layer_norm: bool,
+    /// `none`, `gru`, `lstm` or `mingru`: what is kept between steps, after the hidden layers.
+    pub memory: MemoryKind,
+    /// Width of the memory.
+    pub memory_width: usize,
     /// Whether actor and critic share their hidden layers.
     pub shared_trunk: bool,
     /// `single` or `dual`.
@@ -170,11 +182,26 @@ pub struct NetworkSettings {
     pub exploration_interval: usize,
 }
 
+impl NetworkSettings {
+    /// Width of what the heads read.
+    pub fn features(&self, observation: Observation) -> usize {
+        if self.memory != MemoryKind::None {
+            return self.memory_width;
+        }
+        let below = || self.encoder.width().unwrap_or_else(|| observation.len());
+        self.hidden.last().copied().unwrap_or_else(below)
+    }
+}
+
 impl Default for NetworkSettings {
     fn default() -> Self {
         Self {
+            encoder: Encoder::Mlp,
             hidden: vec![64, 64],
             activation: Activation::Tanh,
+            layer_norm: false,
+            memory: MemoryKind::None,
+            memory_width: 128,
             shared_trunk: false,
             pathways: Pathways::Single,
             orthogonal_init: true,

@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{Rows, loss_params, normals, outputs, policies, relative_error, spec};
+use common::{Rows, burn_network, loss_params, normals, outputs, policies, relative_error, spec};
 use proptest::prelude::*;
-use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, cpu_device};
+use striatum_agent::burn_engine::cpu_device;
 use striatum_agent::{FusedNetwork, Network};
 use striatum_kernels::{Activation, Cpu, CriticKind, LossParams, MlpSpec};
 
@@ -43,7 +43,7 @@ proptest! {
         spec.head.value_heads = value_heads;
         let kappa = if asymmetric { 0.6 } else { 0.0 };
         let mut fused = FusedNetwork::new(&spec, 1, &Cpu::with_threads(2));
-        let mut burn = BurnNetwork::new(spec.inputs, &cpu_device(), |device| ActorCritic::new(&spec, device));
+        let mut burn = burn_network(&spec, &cpu_device());
         let [outputs, gradients, metrics] = pass(&mut fused, &spec, rows, kappa, critic);
         let [expected_outputs, expected_gradients, expected_metrics] = pass(&mut burn, &spec, rows, kappa, critic);
         prop_assert!(relative_error(&outputs, &expected_outputs) < 1e-5);

@@ -42,9 +42,9 @@ fn neutral_pathways() -> Result<(), Failed> {
 
 #[cfg(feature = "burn")]
 mod compare {
-    use crate::common::{normals, policies, relative_error, spec};
+    use crate::common::{burn_network, normals, policies, relative_error, spec};
     use libtest_mimic::Failed;
-    use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device};
+    use striatum_agent::burn_engine::burn_device;
     use striatum_agent::{
         A2cSettings, AgentUpdate, CriticSettings, DopamineSettings, FusedNetwork, Learner, LearnerState,
         NetworkSettings, PpoSettings, Rollout, Transitions, initial_weights, update_a2c, update_ppo,
@@ -84,15 +84,15 @@ mod compare {
     }
 
     fn compare(spec: &MlpSpec, ppo: Option<PpoSettings>, dopamine: &DopamineSettings) -> Result<(), Failed> {
-        let weights = initial_weights(spec, &NetworkSettings::default(), 1);
+        let weights = initial_weights(&spec.clone().into(), &NetworkSettings::default(), 1);
         let state = [LearnerState::new(weights.clone())];
         let cpu = Cpu::new();
         let fused = FusedNetwork::new(spec, 1, &cpu);
-        let cpu = Learner::new(cpu, Box::new(fused), spec.clone(), &state)?;
+        let cpu = Learner::new(cpu, Box::new(fused), spec.clone().into(), &state)?;
         let gpu = Gpu::open(None)?;
         let device = burn_device(&gpu)?;
-        let network = BurnNetwork::new(spec.inputs, &device, |device| ActorCritic::new(spec, device));
-        let gpu = Learner::new(gpu, Box::new(network), spec.clone(), &state)?;
+        let network = burn_network(spec, &device);
+        let gpu = Learner::new(gpu, Box::new(network), spec.clone().into(), &state)?;
 
         let (cpu_deltas, cpu_weights) = learn(cpu, ppo.as_ref(), dopamine)?;
         let (gpu_deltas, gpu_weights) = learn(gpu, ppo.as_ref(), dopamine)?;
@@ -133,7 +133,7 @@ mod compare {
 
     fn rollout<B: Backend>(learner: &mut Learner<B>, dopamine: &DopamineSettings) -> Result<Rollout<B>, Failed> {
         let spec = learner.spec().clone();
-        let (inputs, head) = (spec.inputs, &spec.head);
+        let (inputs, head) = (spec.inputs(), &spec.head);
         let mut rollout = Rollout::new(learner.backend(), &spec, &CriticSettings::default(), 1, STEPS, ENVS);
         let observations = normals(30, ROWS * inputs, 1.0);
         let (tone, beta) = (vec![dopamine.tone; ROWS], vec![dopamine.inverse_temperature; ROWS]);

@@ -18,9 +18,9 @@ fn neutral_pathways_learn_as_a_single_one_in_the_fused_engine() {
 #[test]
 #[cfg(feature = "burn")]
 fn neutral_pathways_learn_as_a_single_one_in_the_burn_engine() {
-    use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, cpu_device};
-    let difference = largest_difference(&Cpu::with_threads(1), 30, 0.05, |spec| {
-        Box::new(BurnNetwork::new(spec.inputs, &cpu_device(), |device| ActorCritic::new(spec, device)))
-    });
+    use common::burn_network;
+    use striatum_agent::burn_engine::cpu_device;
+    let difference =
+        largest_difference(&Cpu::with_threads(1), 30, 0.05, |spec| Box::new(burn_network(spec, &cpu_device())));
     assert!(difference < 1e-5, "net logits differ by {difference}");
 }

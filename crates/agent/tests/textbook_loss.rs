@@ -35,7 +35,7 @@ struct Batch {
 
 impl Batch {
     fn new(policy: Policy, dual: bool, value_heads: usize, [tone, beta]: [f32; 2]) -> Self {
-        let layout = HeadLayout { policy, dual, value_heads };
+        let layout = HeadLayout::new(policy, dual, value_heads);
         let width = layout.width();
         let log_std = normals(5, layout.policy.log_std_len(), 0.3);
         let old = normals(6, ROWS * width, 0.7);

@@ -1,6 +1,6 @@
 //! [`Batch`]: N copies of one [`Env`], stepped together.
 
-use crate::{Env, EnvError, Pixel, Snapshot, Space, StepBuffers, VecEnv};
+use crate::{Env, EnvError, LastStep, Moment, Picture, Pixel, Scene, Snapshot, Space, Step, StepBuffers, VecEnv};
 use std::time::{Duration, Instant};
 use std::{panic, thread};
 use striatum_rng::{Purpose, Stream};
@@ -26,6 +26,7 @@ pub struct Batch<E> {
     rule: Rule,
     observation_space: Space,
     action_space: Space,
+    action_mask_width: usize,
     continuing: bool,
     solved_at: Option<f32>,
     builtin: Option<&'static str>,
@@ -39,6 +40,23 @@ struct Slot<E> {
     episode: u32,
     steps: u32,
     total_steps: u32,
+    /// What is kept for pictures, where someone watches.
+    film: Option<Box<Film>>,
+}
+
+/// What pictures of an environment show beside its state.
+#[derive(Debug, Default)]
+struct Film {
+    /// Action and reward of the episode's last step.
+    last: Option<(Vec<f32>, f32)>,
+    /// The end of the episode before.
+    end: Option<Scene>,
+}
+
+impl Film {
+    fn last(&self) -> Option<LastStep<'_>> {
+        self.last.as_ref().map(|(action, reward)| LastStep { action, reward: *reward })
+    }
 }
 
 /// What is the same for every environment of a batch.
@@ -69,7 +87,8 @@ impl<E: Env> Batch<E> {
     /// # Errors
     /// [`EnvError::NoEnvironments`] if `num_envs` is 0; [`EnvError::NotFinite`] if a first observation is not finite.
     pub fn new(num_envs: usize, make: impl Fn() -> E) -> Result<Self, EnvError> {
-        let slots: Vec<_> = (0..num_envs).map(|_| Slot { env: make(), episode: 0, steps: 0, total_steps: 0 }).collect();
+        let slots: Vec<_> =
+            (0..num_envs).map(|_| Slot { env: make(), episode: 0, steps: 0, total_steps: 0, film: None }).collect();
         let Some(Slot { env, .. }) = slots.first() else {
             return Err(EnvError::NoEnvironments);
         };
@@ -82,10 +101,17 @@ impl<E: Env> Batch<E> {
             action_width: action_space.width(),
             time_limit: env.time_limit(),
         };
-        let (continuing, solved_at) = (env.continuing() && rule.time_limit.is_none(), env.solved_at());
-        let split = Split::Timing { steps: 0, shortest: Duration::MAX };
-        let mut batch =
-            Self { slots, rule, observation_space, action_space, continuing, solved_at, builtin: None, split };
+        let mut batch = Self {
+            action_mask_width: env.action_mask_width(),
+            continuing: env.continuing() && rule.time_limit.is_none(),
+            solved_at: env.solved_at(),
+            slots,
+            rule,
+            observation_space,
+            action_space,
+            builtin: None,
+            split: Split::Timing { steps: 0, shortest: Duration::MAX },
+        };
         batch.reset(0, 0, &mut vec![0.0; num_envs * rule.observation_width])?;
         Ok(batch)
     }
@@ -117,6 +143,7 @@ impl<E: Env> Slot<E> {
     /// Starts the episode that `self.episode` names.
     fn start(&mut self, index: usize, rule: &Rule, observation: &mut [f32]) -> Result<(), EnvError> {
         self.steps = 0;
+        self.film.iter_mut().for_each(|film| film.last = None);
         self.env.reset(&mut Stream::new(rule.seed, Purpose::Reset, index as u32, self.episode), observation);
         self.check_observation(index, rule, observation)
     }
@@ -139,6 +166,7 @@ impl<E: Env> Slot<E> {
         self.total_steps = self.total_steps.wrapping_add(1);
         self.check("reward", index, &[step.reward])?;
         self.check_observation(index, rule, observation)?;
+        self.expose(action, step);
 
         let out_of_time = rule.time_limit.is_some_and(|limit| self.steps >= limit);
         let truncated = !step.terminated && (step.truncated || out_of_time);
@@ -147,10 +175,26 @@ impl<E: Env> Slot<E> {
         out.truncated[k] = f32::from(u8::from(truncated));
         if step.terminated || truncated {
             out.final_observations[row].copy_from_slice(observation);
+            self.end_film();
             self.episode = self.episode.wrapping_add(1);
             self.start(index, rule, observation)?;
         }
         Ok(())
+    }
+
+    /// Keeps a step for the pictures.
+    #[inline]
+    fn expose(&mut self, action: &[f32], step: Step) {
+        if let Some(film) = &mut self.film {
+            film.last = Some((action.to_vec(), step.reward));
+        }
+    }
+
+    /// Keeps the picture of an episode's end.
+    fn end_film(&mut self) {
+        if let Some(film) = &mut self.film {
+            film.end = self.env.scene(film.last());
+        }
     }
 
     #[inline]
@@ -254,6 +298,10 @@ impl<E: Env> VecEnv for Batch<E> {
         self.builtin
     }
 
+    fn action_mask_width(&self) -> usize {
+        self.action_mask_width
+    }
+
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {
         let width = self.rule.observation_width;
         self.check_rows(&[("observations", observations.len(), width)]);
@@ -300,6 +348,23 @@ impl<E: Env> VecEnv for Batch<E> {
         Ok(())
     }
 
+    fn watch(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.film = Some(Box::default()));
+    }
+
+    fn picture(&mut self, env: usize, moment: Moment) -> Result<Option<Picture>, EnvError> {
+        let Slot { env, film, .. } = &self.slots[env];
+        let scene = match moment {
+            Moment::Now => env.scene(film.as_ref().and_then(|film| film.last())),
+            Moment::End => film.as_ref().and_then(|film| film.end.clone()),
+        };
+        Ok(scene.map(Picture::Scene))
+    }
+
+    fn frame_rate(&self) -> f32 {
+        self.slots[0].env.frame_rate()
+    }
+
     fn snapshot(&self) -> Snapshot {
         let states: Vec<f64> = self.slots.iter().flat_map(|slot| slot.env.state()).collect();
         Snapshot {
@@ -328,6 +393,7 @@ impl<E: Env> VecEnv for Batch<E> {
         for (i, slot) in self.slots.iter_mut().enumerate() {
             let observation = &mut observations[i * width..(i + 1) * width];
             slot.env.set_state(&snapshot.states[i * state_width..(i + 1) * state_width], observation)?;
+            slot.film.iter_mut().for_each(|film| film.last = None);
             slot.episode = snapshot.episodes[i];
             slot.steps = snapshot.steps[i];
             slot.total_steps = snapshot.total_steps[i];

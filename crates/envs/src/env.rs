@@ -1,7 +1,10 @@
 //! The two interfaces: [`Env`] is one environment, what a user writes; [`VecEnv`] is N of them, what a trainer steps.
 
-use crate::{EnvError, Space};
+use crate::{EnvError, Frame, LastStep, Moment, Picture, Scene, Space};
 use striatum_rng::Stream;
+
+/// Steps a second at which a task is shown if it names none.
+const FRAME_RATE: f32 = 30.0;
 
 /// What one step gave, apart from the observation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,6 +42,12 @@ pub trait Env: Send {
         None
     }
 
+    /// How many numbers at the end of an observation mark allowed actions, 1.0 or 0.0, one for each option of each choice; 0 if all are
+    /// always allowed. What is not allowed is never chosen. For discrete actions only, and every choice needs an allowed option.
+    fn action_mask_width(&self) -> usize {
+        0
+    }
+
     /// Starts an episode; draws whatever is random from `rng` and writes the first observation.
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]);
 
@@ -54,6 +63,17 @@ pub trait Env: Send {
     /// # Errors
     /// If the state has the wrong length or holds numbers that no state can have.
     fn set_state(&mut self, state: &[f64], observation: &mut [f32]) -> Result<(), EnvError>;
+
+    /// What it looks like now, if it draws itself. `last` is the step that led here; none at the start of an episode.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        let _ = last;
+        None
+    }
+
+    /// Steps a second at which it is shown.
+    fn frame_rate(&self) -> f32 {
+        FRAME_RATE
+    }
 }
 
 impl<E: Env + ?Sized> Env for Box<E> {
@@ -77,6 +97,10 @@ impl<E: Env + ?Sized> Env for Box<E> {
         (**self).solved_at()
     }
 
+    fn action_mask_width(&self) -> usize {
+        (**self).action_mask_width()
+    }
+
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) {
         (**self).reset(rng, observation);
     }
@@ -91,6 +115,14 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn set_state(&mut self, state: &[f64], observation: &mut [f32]) -> Result<(), EnvError> {
         (**self).set_state(state, observation)
+    }
+
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        (**self).scene(last)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        (**self).frame_rate()
     }
 }
 
@@ -114,6 +146,29 @@ pub struct StepBuffers<'a> {
 }
 
 impl<'a> StepBuffers<'a> {
+    /// The same buffers for a shorter time.
+    pub fn reborrow(&mut self) -> StepBuffers<'_> {
+        StepBuffers {
+            observations: self.observations,
+            rewards: self.rewards,
+            terminated: self.terminated,
+            truncated: self.truncated,
+            final_observations: self.final_observations,
+        }
+    }
+
+    /// Whether the episode of environment `env` has ended.
+    pub fn ended(&self, env: usize) -> bool {
+        self.terminated[env] + self.truncated[env] > 0.0
+    }
+
+    /// Makes the observation of environment `env` the last one of its episode.
+    pub(crate) fn end(&mut self, env: usize) {
+        let width = self.observations.len() / self.rewards.len();
+        let row = env * width..(env + 1) * width;
+        self.final_observations[row.clone()].copy_from_slice(&self.observations[row]);
+    }
+
     /// The buffers of the first `envs` environments, and those of the rest; `width` is that of an observation.
     pub(crate) fn split_at(self, envs: usize, width: usize) -> (Self, StepBuffers<'a>) {
         let (observations, observations_rest) = self.observations.split_at_mut(envs * width);
@@ -143,17 +198,6 @@ pub struct Account<'a> {
     pub rewards: &'a [f32],
     /// 1.0 where an episode of the task ended: not where a life was lost.
     pub ends: &'a [f32],
-}
-
-/// A picture of an environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// Pixels of a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// Red, green and blue, row after row: `[height, width, 3]`.
-    pub rgb: Vec<u8>,
 }
 
 /// A batch of N environments of one kind, stepped together.
@@ -220,6 +264,11 @@ pub trait VecEnv: Send {
         false
     }
 
+    /// How many processes step the environments, of which this batch may have a part only; none where they step within this one.
+    fn processes(&self) -> Option<usize> {
+        None
+    }
+
     /// Starts a step that [`finish_step`](Self::finish_step) waits for, where the batch [is asynchronous](Self::is_asynchronous).
     ///
     /// # Errors
@@ -247,12 +296,22 @@ pub trait VecEnv: Send {
         None
     }
 
-    /// How many numbers at the end of an observation mark allowed actions, 1.0 or 0.0, one a logit; 0 if all are always allowed.
+    /// How many numbers at the end of an observation mark allowed actions, as [`Env::action_mask_width`] says.
     fn action_mask_width(&self) -> usize {
         0
     }
 
-    /// A picture of environment `env` as it is now, if the task can draw one.
+    /// What the choices of a discrete action are called, one a choice; empty if the task does not name them.
+    fn action_names(&self) -> &[String] {
+        &[]
+    }
+
+    /// Whether a [`snapshot`](Self::snapshot) holds the episodes under way. Where it does not, [`restore`](Self::restore) starts new ones.
+    fn keeps_episodes(&self) -> bool {
+        true
+    }
+
+    /// The pixels of environment `env` as it is now, if it gives any.
     ///
     /// # Errors
     /// If the environment fails.
@@ -261,7 +320,31 @@ pub trait VecEnv: Send {
         Ok(None)
     }
 
-    /// Everything needed to go on bit for bit.
+    /// Keeps of every environment, from now on, what [`picture`](Self::picture) shows of the last step and of the end of an episode.
+    fn watch(&mut self) {}
+
+    /// A picture of environment `env`, if it has any; that of an episode's end after [`watch`](Self::watch) only.
+    ///
+    /// # Errors
+    /// If the environment fails.
+    fn picture(&mut self, env: usize, moment: Moment) -> Result<Option<Picture>, EnvError> {
+        match moment {
+            Moment::Now => Ok(self.frame(env)?.map(Picture::Frame)),
+            Moment::End => Ok(None),
+        }
+    }
+
+    /// Steps a second at which the task is shown.
+    fn frame_rate(&self) -> f32 {
+        FRAME_RATE
+    }
+
+    /// What has happened since the last call that a person should know of, such as a worker that was started anew.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Everything needed to go on bit for bit, as far as the batch [keeps](Self::keeps_episodes) it.
     fn snapshot(&self) -> Snapshot;
 
     /// Restores what [`snapshot`](Self::snapshot) gave and writes the current observations, `[N, observation width]`.
@@ -316,6 +399,10 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
         (**self).is_asynchronous()
     }
 
+    fn processes(&self) -> Option<usize> {
+        (**self).processes()
+    }
+
     fn begin_step(&mut self, actions: &[f32]) -> Result<(), EnvError> {
         (**self).begin_step(actions)
     }
@@ -336,8 +423,28 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
         (**self).action_mask_width()
     }
 
+    fn action_names(&self) -> &[String] {
+        (**self).action_names()
+    }
+
     fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
         (**self).frame(env)
+    }
+
+    fn watch(&mut self) {
+        (**self).watch();
+    }
+
+    fn picture(&mut self, env: usize, moment: Moment) -> Result<Option<Picture>, EnvError> {
+        (**self).picture(env, moment)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        (**self).frame_rate()
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        (**self).take_notes()
     }
 
     fn snapshot(&self) -> Snapshot {

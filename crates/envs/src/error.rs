@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum EnvError {
     /// No built-in task has this name.
-    #[error("there is no task `{name}`; {}`striatum envs` lists the tasks", suggestion.as_ref().map(|s| format!("did you mean `{s}`? ")).unwrap_or_default())]
+    #[error("there is no task `{name}`; {}`striatum envs` lists the tasks, and `gym:{name}` is Gymnasium's", suggestion.as_ref().map(|s| format!("did you mean `{s}`? ")).unwrap_or_default())]
     UnknownTask {
         /// The name asked for.
         name: String,
@@ -54,11 +54,53 @@ pub enum EnvError {
         /// The number.
         value: f32,
     },
+    /// An action mask that leaves nothing to choose.
+    #[error(
+        "environment {env} allows no option of action {choice} in step {step}; its action mask must allow at least one of them"
+    )]
+    NothingAllowed {
+        /// Index of the environment in its batch.
+        env: usize,
+        /// Step of the batch, counted from 0.
+        step: u32,
+        /// Which of the action's choices.
+        choice: usize,
+    },
+    /// A task that is made outside this program cannot be had; the message says why, and what to do.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A task outside this program failed; the message names environment and cause.
+    #[error("{0}")]
+    Failed(String),
     /// Something was asked of one environment of a batch that only steps as a whole.
     #[error(
         "these environments step together only; frame skip, no-op, fire and life wrappers need environments of their own"
     )]
     Together,
+    /// A wrapper that does not fit the task.
+    #[error("`wrappers.{key}` needs {needs}, and this task has {has}; {fix}")]
+    Wrapper {
+        /// The setting.
+        key: &'static str,
+        /// What it needs.
+        needs: String,
+        /// What there is in its place.
+        has: String,
+        /// What helps.
+        fix: String,
+    },
+    /// An observation that is none of the choices of its space.
+    #[error("environment {env} observed {value} as choice {index} among {n}; choices are whole numbers counted from 0")]
+    NoChoice {
+        /// Index of the environment in its batch.
+        env: usize,
+        /// Which of the observation's choices.
+        index: usize,
+        /// What was observed.
+        value: f32,
+        /// The number of options.
+        n: usize,
+    },
     /// A state that cannot be set.
     #[error("the state does not fit: {0}")]
     BadState(String),

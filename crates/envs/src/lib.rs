@@ -23,20 +23,27 @@
 //! ```
 
 mod batch;
+mod chance;
 pub mod classic;
 pub mod dopamine;
 mod env;
 mod error;
+pub mod memory;
+mod minatar;
 mod params;
 mod registry;
+pub mod scene;
 mod space;
+mod toy_text;
 mod trace;
+pub mod wrappers;
 
 pub use batch::Batch;
-pub use env::{Account, Env, Frame, Snapshot, Step, StepBuffers, VecEnv};
+pub use env::{Account, Env, Snapshot, Step, StepBuffers, VecEnv};
 pub use error::EnvError;
 pub use params::{Param, ParamDefault, ParamKind, Params};
 pub use registry::{TaskInfo, check_params, make, make_one, make_one_with, make_with, task, tasks};
+pub use scene::{Frame, LastStep, Moment, Picture, Scene};
 pub use space::{Pixel, Space};
 pub use striatum_rng::{Purpose, Stream};
 pub use trace::{TraceStep, parse_actions, parse_state, trace, trace_env};

@@ -48,6 +48,13 @@ pub enum ParamKind {
     },
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// True or false.
+    Flag,
+    /// A text, which the task reads.
+    Text {
+        /// Most bytes.
+        most: u32,
+    },
 }
 
 /// The default of a parameter.
@@ -60,8 +67,10 @@ pub enum ParamDefault {
     Real(f64),
     /// Of a [`ParamKind::Reals`].
     Reals(&'static [f64]),
-    /// Of a [`ParamKind::OneOf`].
+    /// Of a [`ParamKind::OneOf`] or a [`ParamKind::Text`].
     Word(&'static str),
+    /// Of a [`ParamKind::Flag`].
+    Flag(bool),
 }
 
 impl Param {
@@ -71,6 +80,10 @@ impl Param {
 
     pub(crate) const fn real(name: &'static str, (min, max): (f64, f64), default: f64, doc: &'static str) -> Self {
         Self { name, kind: ParamKind::Real { min, max }, default: ParamDefault::Real(default), doc }
+    }
+
+    pub(crate) const fn flag(name: &'static str, default: bool, doc: &'static str) -> Self {
+        Self { name, kind: ParamKind::Flag, default: ParamDefault::Flag(default), doc }
     }
 }
 
@@ -92,6 +105,8 @@ impl ParamKind {
                     .map(Value::from)
             }
             Self::OneOf(words) => value.as_str().filter(|text| words.contains(text)).map(Value::from),
+            Self::Flag => value.as_bool().map(Value::from),
+            Self::Text { most } => value.as_str().filter(|text| text.len() <= most as usize).map(Value::from),
         }
     }
 }
@@ -106,6 +121,8 @@ impl fmt::Display for ParamKind {
                 let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
                 f.write_str(&quoted.join(" or "))
             }
+            Self::Flag => f.write_str("true or false"),
+            Self::Text { most } => write!(f, "a text of at most {most} bytes"),
         }
     }
 }
@@ -117,6 +134,7 @@ impl From<ParamDefault> for Value {
             ParamDefault::Real(number) => number.into(),
             ParamDefault::Reals(numbers) => numbers.into(),
             ParamDefault::Word(word) => word.into(),
+            ParamDefault::Flag(flag) => flag.into(),
         }
     }
 }
@@ -218,6 +236,10 @@ impl Arguments {
 
     pub(crate) fn word(&self, name: &str) -> &str {
         self.get(name).as_str().expect("a word was checked")
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.get(name).as_bool().expect("true or false was checked")
     }
 
     fn get(&self, name: &str) -> &Value {

@@ -2,7 +2,10 @@
 
 use crate::classic::{Acrobot, CartPole, MountainCar, MountainCarContinuous, Pendulum};
 use crate::dopamine::{Bandit, CliffGamble, Conditioning, PendulumContinuing, RiskyChoice, Vigour};
+use crate::memory::{CartPoleNoVel, RepeatPrevious};
+use crate::minatar::{Asterix, Breakout, Freeway, MinAtar, Seaquest, SpaceInvaders};
 use crate::params::Arguments;
+use crate::toy_text::{Blackjack, CliffWalking, FrozenLake, Taxi};
 use crate::{Batch, Env, EnvError, Param, Params, Space, VecEnv};
 use serde::Serialize;
 use std::sync::LazyLock;
@@ -49,7 +52,7 @@ struct Entry {
 }
 
 /// The one list of tasks.
-static ENTRIES: [Entry; 11] = [
+static ENTRIES: [Entry; 25] = [
     entry::<CartPole>("CartPole-v1", "Balance a pole by pushing the cart it stands on left or right."),
     entry::<MountainCar>("MountainCar-v0", "Rock a weak car out of a valley by pushing left, right or not at all."),
     entry::<MountainCarContinuous>(
@@ -64,6 +67,26 @@ static ENTRIES: [Entry; 11] = [
     with_params::<RiskyChoice>("RiskyChoice-v0", "Choose between a safe amount and a gamble."),
     with_params::<CliffGamble>("CliffGamble-v0", "Walk along a cliff, over gambling cells or round them."),
     with_params::<Vigour>("Vigour-v0", "Choose how fast to act: haste is costly, and sloth loses time."),
+    entry::<CartPoleNoVel>("CartPoleNoVel-v1", "Balance a pole on a cart without seeing how fast they move."),
+    with_params::<RepeatPrevious>("RepeatPrevious-v0", "Name the suit of a card that was shown some steps ago."),
+    with_params::<FrozenLake<false>>(
+        "FrozenLake-v1",
+        "Cross a frozen lake of 4 x 4 cells without falling into a hole.",
+    ),
+    with_params::<FrozenLake<true>>(
+        "FrozenLake8x8-v1",
+        "Cross a frozen lake of 8 x 8 cells without falling into a hole.",
+    ),
+    with_params::<CliffWalking<false>>("CliffWalking-v1", "Walk along a cliff without falling off."),
+    with_params::<CliffWalking<true>>("CliffWalkingSlippery-v1", "Walk along a cliff on slippery ground."),
+    with_params::<Taxi>("Taxi-v3", "Pick a passenger up and bring them where they want to go."),
+    with_params::<Taxi>("Taxi-v4", "Pick a passenger up and bring them where they want to go."),
+    with_params::<Blackjack>("Blackjack-v1", "Draw cards up to 21 and beat the dealer."),
+    with_params::<MinAtar<Breakout>>("MinAtar/Breakout-v1", "Bounce a ball off a paddle against rows of bricks."),
+    with_params::<MinAtar<Asterix>>("MinAtar/Asterix-v1", "Gather treasures that cross the screen, and evade enemies."),
+    with_params::<MinAtar<Freeway>>("MinAtar/Freeway-v1", "Cross a road of eight lanes as often as time allows."),
+    with_params::<MinAtar<Seaquest>>("MinAtar/Seaquest-v1", "Rescue divers and hit enemies while the air lasts."),
+    with_params::<MinAtar<SpaceInvaders>>("MinAtar/SpaceInvaders-v1", "Shoot waves of aliens before they land."),
 ];
 
 const fn entry<E: Env + Default + 'static>(name: &'static str, description: &'static str) -> Entry {
@@ -224,7 +247,8 @@ mod tests {
         }
         assert_eq!(
             make_one("CartPole-v2").err().unwrap().to_string(),
-            "there is no task `CartPole-v2`; did you mean `CartPole-v1`? `striatum envs` lists the tasks"
+            "there is no task `CartPole-v2`; did you mean `CartPole-v1`? `striatum envs` lists the tasks, and \
+             `gym:CartPole-v2` is Gymnasium's"
         );
     }
 

@@ -37,12 +37,16 @@ fn a_step_allocates_nothing() {
         let mut run = Run::seeded(batch.with_threads(1), 4);
         let actions = random_actions(&task.action_space, 9, 0);
         let before = COUNT.get();
-        for _ in 0..1100 {
+        // Freeway lasts 2501 steps.
+        for _ in 0..2600 {
             run.step(&actions).unwrap();
         }
         assert_eq!(COUNT.get() - before, 0, "{}", task.name);
         let resets = run.batch.snapshot().episodes;
-        assert!(resets.iter().all(|&episode| (episode > 0) != task.continuing), "{} did reset", task.name);
+        // One may walk into a wall, or stay at the surface, for ever.
+        let endless = task.continuing || task.name.starts_with("CliffWalking") || task.name == "MinAtar/Seaquest-v1";
+        assert!(endless || resets.iter().all(|&episode| episode > 0), "{} did reset", task.name);
+        assert!(!task.continuing || resets.iter().all(|&episode| episode == 0), "{} has no end", task.name);
         assert!(COUNT.get() > before, "the snapshot's allocations are counted");
     }
 }

@@ -77,6 +77,37 @@ fn a_bandit_moves_its_arms_on() {
     assert_eq!(rewards(&mut *env, &[0.0], &[1.0, 2.0, 0.0, 1.0]).0, [1.0; 4], "a list moves as a whole");
 }
 
+/// Of four arms three are closed every time, each as often as any other, and the mask says which is left.
+#[test]
+fn a_bandit_closes_other_arms_every_time() {
+    let arguments = params(&[("closed", json!(3)), ("best", json!(1)), ("other", json!(0)), ("steps", json!(3))]);
+    let batch = make_with("Bandit-v0", 2000, &arguments).unwrap();
+    assert_eq!((batch.action_mask_width(), batch.observation_space().width()), (4, 5));
+    let mut run = Run::seeded(batch, 2);
+    let mut counts = [0; 4];
+    for _ in 0..5 {
+        let arms = run.observations.chunks_exact(5).map(|row| {
+            assert_eq!((row[0], row[1..].iter().sum::<f32>()), (1.0, 1.0));
+            row[1..].iter().position(|&mark| mark == 1.0).unwrap()
+        });
+        let arms: Vec<usize> = arms.collect();
+        arms.iter().for_each(|&arm| counts[arm] += 1);
+        let actions: Vec<f32> = arms.iter().map(|&arm| arm as f32).collect();
+        run.step(&actions).unwrap();
+        assert!(run.rewards.iter().zip(&arms).all(|(&reward, &arm)| reward == f32::from(u8::from(arm == 0))));
+    }
+    for count in counts {
+        near("an arm's share", f64::from(count) / 10_000.0, 0.25, (0.25 * 0.75_f64 / 10_000.0).sqrt());
+    }
+    let mut env = env("Bandit-v0", &[("closed", json!(1)), ("arms", json!(3)), ("steps", json!(9))]);
+    let mut observation = [0.0; 4];
+    env.set_state(&[2.0, 0.0, 1.0, 1.0], &mut observation).unwrap();
+    assert_eq!((env.state(), observation), (vec![2.0, 0.0, 1.0, 1.0], [1.0, 0.0, 1.0, 1.0]));
+    for bad in [&[2.0, 0.0, 0.0, 0.0][..], &[2.0, 0.5, 1.0, 1.0], &[2.0, 1.0, 1.0], &[]] {
+        assert!(env.set_state(bad, &mut observation).is_err(), "{bad:?}");
+    }
+}
+
 #[test]
 fn arms_pay_at_their_probabilities() {
     const N: usize = 40_000;

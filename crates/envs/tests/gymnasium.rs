@@ -171,7 +171,7 @@ fn states_of_another_shape_are_refused() -> Result<(), EnvError> {
         let mut env = make_one(task.name)?;
         let (state, mut observation) = (env.state(), vec![0.0; task.observation_space.width()]);
         env.set_state(&state, &mut observation)?;
-        for bad in [&state[1..], &[&state[..], &[0.0]].concat(), &[f64::NAN; 4][..state.len()], &[]] {
+        for bad in [&state[1..], &[&state[..], &[0.0]].concat(), &vec![f64::NAN; state.len()], &[]] {
             let error = env.set_state(bad, &mut observation);
             assert!(matches!(error, Err(EnvError::BadState(_))), "{}: {bad:?} gave {error:?}", task.name);
         }

@@ -53,6 +53,8 @@ fn edges(kind: ParamKind) -> (Vec<Value>, Vec<Value>) {
         ParamKind::OneOf(words) => {
             (vec![json!("nonsense"), json!(""), json!(0)], words.iter().map(|w| json!(w)).collect())
         }
+        ParamKind::Text { most } => (vec![json!(1), json!(["4x4"]), json!("S".repeat(most as usize + 1))], vec![]),
+        ParamKind::Flag => (vec![json!("true"), json!(1), json!(f64::NAN)], vec![json!(false), json!(true)]),
     }
 }
 
@@ -70,7 +72,9 @@ fn every_parameter_refuses_what_it_may_not_be_and_takes_its_edges() {
                 match check_params(task.name, &Params::default().with(param.name, value.clone())) {
                     // One argument may bound another.
                     Err(EnvError::BadParam { name, .. }) => {
-                        assert_eq!((task.name, name), ("Vigour-v0", "longest"), "{value}")
+                        let bounded = [("Vigour-v0", "longest"), ("Bandit-v0", "closed"), ("RepeatPrevious-v0", "k")];
+                        let bounded = bounded.contains(&(task.name, name)) || task.name.starts_with("FrozenLake");
+                        assert!(bounded, "{}, {name}: {value}", task.name);
                     }
                     other => drop(other.unwrap()),
                 }

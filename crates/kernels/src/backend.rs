@@ -272,6 +272,9 @@ pub struct PassArgs<'a, B, I> {
     pub params: &'a [LossParams],
     /// The rows, and what was stored with them.
     pub batch: Minibatch<'a, B, I>,
+    /// Steps of the sequences that the rows are, for a network with memory: row `t * E + e` is step t of sequence e. 1 where every row
+    /// stands by itself.
+    pub sequence: usize,
     /// Observations as the network sees them, `[A, S, inputs]`.
     pub observations: &'a B,
     /// From [`Backend::advantage_moments`], `[A, 4]`.
@@ -378,6 +381,21 @@ pub struct TakeColumnsArgs<'a, B, I> {
     pub stride: usize,
 }
 
+/// Arguments of [`Backend::unpack_bytes`].
+#[derive(Debug)]
+pub struct UnpackBytesArgs<'a, B> {
+    /// R.
+    pub rows: usize,
+    /// Bytes at the start of a row, four to a number.
+    pub bytes: usize,
+    /// Numbers after them, which are copied.
+    pub rest: usize,
+    /// `[R, ceil(bytes / 4) + rest]`.
+    pub source: &'a B,
+    /// Output, `[R, bytes + rest]`.
+    pub out: &'a mut B,
+}
+
 /// Memory and kernels of one device.
 ///
 /// Launches are ordered; nothing is waited for except by [`download`](Self::download). Lengths are the caller's duty: a kernel
@@ -449,6 +467,9 @@ pub trait Backend {
 
     /// Columns of rows, each to a line of its own: `out[a, k, at + place(r)] = source[a, r, column + k]`.
     fn take_columns(&self, args: TakeColumnsArgs<'_, Self::Buffer, Self::Indices>);
+
+    /// Packed bytes, in memory order, as numbers from 0 to 1: each divided by 255.
+    fn unpack_bytes(&self, args: UnpackBytesArgs<'_, Self::Buffer>);
 
     /// `[A, 4]`: number of rows that count, mean, and `1 / (std + 1e-8)` (unbiased) of the first head's advantages where the mask is
     /// set; then 0. Without `normalize` mean is 0 and the scale 1.

@@ -3,7 +3,7 @@
 use crate::pool::Pool;
 use crate::{
     Backend, GaeArgs, KernelError, LossArgs, MeanHeadsArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection,
-    SrLambdaArgs, TakeColumnsArgs, TdErrorArgs,
+    SrLambdaArgs, TakeColumnsArgs, TdErrorArgs, UnpackBytesArgs,
 };
 use std::fmt;
 use std::num::NonZero;
@@ -125,6 +125,10 @@ impl Backend for Cpu {
 
     fn take_columns(&self, args: TakeColumnsArgs<'_, Vec<f32>, Vec<u32>>) {
         crate::take_columns::mirror(args);
+    }
+
+    fn unpack_bytes(&self, args: UnpackBytesArgs<'_, Vec<f32>>) {
+        crate::unpack_bytes::mirror(args);
     }
 
     fn advantage_moments(&self, batch: Minibatch<'_, Vec<f32>, Vec<u32>>, normalize: bool, out: &mut Vec<f32>) {

@@ -29,6 +29,7 @@ mod shuffle;
 mod sr_lambda;
 mod take_columns;
 mod td_error;
+mod unpack_bytes;
 
 pub use actor_critic::ActorCriticCpu;
 pub use backend::*;
@@ -42,7 +43,7 @@ pub use gpu::{
     MlpGpu, MlpTiles, PHILOX_WGSL, ResidentEnvs, RolloutArgs, Shader, WORKGROUP, adapters,
 };
 pub use mean_heads::MeanHeadsArgs;
-pub use mlp::{Activation, MlpCpu, MlpSpec, ParamSpec, SimdLevel, TilePass, mlp_activate};
+pub use mlp::{Activation, MlpCpu, MlpSpec, ParamList, ParamSpec, SimdLevel, TilePass, mlp_activate};
 pub use policy::{CriticKind, HeadLayout, LOG_STD_RANGE, MAX_QUANTILES, PATHWAY_SCALE, Policy};
 pub use policy_head::{Noise, PolicyHead, environment_action, net_logits, probabilities};
 pub use rollout_stats::{ROLLOUT_STATS, RolloutStatsArgs, rollout_stats};

@@ -75,7 +75,10 @@ impl Policy {
     }
 }
 
-/// Columns of an output row: `[g | n (dual only) | values | features (state-dependent exploration only)]`.
+/// Columns of an output row: `[g | n (dual only) | values | features (state-dependent exploration only) | mask (if masked) | state']`.
+///
+/// The mask has a column a logit, above 0 where an option is allowed: a network copies it from the end of its observation. An option that is
+/// not allowed has probability 0, and nothing is learned for its logits. The state is that which a network with memory goes on with.
 ///
 /// With two pathways the net logits (or means) are `c * beta * [(1 + rho) g - (1 - rho) n]`, `c = 1/sqrt(2)`; with one they are
 /// `beta * g`. `beta` (inverse temperature) acts on categorical policies only; `rho` (dopamine tone) on two pathways only.
@@ -88,6 +91,12 @@ pub struct HeadLayout {
     /// The number of value heads, at least 1. The first one of a scalar critic is what the actor learns from, and the mean of a
     /// distribution's.
     pub value_heads: usize,
+    /// Whether a categorical policy's rows say which options are allowed.
+    #[serde(default)]
+    pub masked: bool,
+    /// Width of a memory's state; 0 without memory.
+    #[serde(default)]
+    pub carried: usize,
 }
 
 /// What the value heads are, and so what their loss is.
@@ -114,6 +123,11 @@ pub const PATHWAY_SCALE: f32 = core::f32::consts::FRAC_1_SQRT_2;
 pub const LOG_STD_RANGE: [f32; 2] = [-20.0, 2.0];
 
 impl HeadLayout {
+    /// Rows without mask and state.
+    pub fn new(policy: Policy, dual: bool, value_heads: usize) -> Self {
+        Self { policy, dual, value_heads, masked: false, carried: 0 }
+    }
+
     /// First column of the indirect pathway (equal to [`values_at`](Self::values_at) when there is none).
     pub fn indirect_at(&self) -> usize {
         self.policy.logits()
@@ -129,8 +143,23 @@ impl HeadLayout {
         self.values_at() + self.value_heads
     }
 
+    /// First column of the mask.
+    pub fn mask_at(&self) -> usize {
+        self.features_at() + self.policy.features()
+    }
+
+    /// Width of the mask: 0 if all options are always allowed.
+    pub fn mask_width(&self) -> usize {
+        if self.masked { self.policy.logits() } else { 0 }
+    }
+
+    /// First column of the memory's new state.
+    pub fn carried_at(&self) -> usize {
+        self.mask_at() + self.mask_width()
+    }
+
     /// Width of an output row.
     pub fn width(&self) -> usize {
-        self.features_at() + self.policy.features()
+        self.carried_at() + self.carried
     }
 }

@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,7 +14,16 @@ use std::thread::JoinHandle;
 const PATIENCE: u32 = 2000;
 
 /// The most phases of a job.
-const PHASES: usize = 2;
+const PHASES: usize = 3;
+
+thread_local! {
+    static THREAD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The calling thread's number in its pool; 0 if it is in none.
+pub(crate) fn current() -> usize {
+    THREAD.get()
+}
 
 type Work = dyn Fn(usize) + Sync;
 
@@ -177,6 +186,7 @@ impl Pool {
 
 impl Shared {
     fn serve(&self, index: usize) {
+        THREAD.set(index);
         let mut seen = 0;
         loop {
             seen = self.next(seen);

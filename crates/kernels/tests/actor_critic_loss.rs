@@ -92,6 +92,38 @@ fn the_decay_of_logits_worked_by_hand() {
     }
 }
 
+/// Of three options with the logits (ln 3, 5, 0) the second is not allowed: softmax(ln 3, 0) = (3/4, 0, 1/4), as without it.
+#[test]
+fn a_mask_worked_by_hand() {
+    let alone = {
+        let mut case = by_hand(Objective::Clipped, 0.7_f32.ln(), 2.0);
+        case.params[0] = LossParams { entropy_coef: 0.1, logit_decay: 0.1, ..case.params[0] };
+        case
+    };
+    let mut case = alone.clone();
+    case.layout = HeadLayout { masked: true, carried: 2, ..layout(Policy::Categorical { nvec: vec![3] }, false, 1) };
+    case.outputs = vec![3.0_f32.ln(), 5.0, 0.0, 2.0, 1.0, 0.0, 1.0, f32::NAN, f32::NAN];
+    let (with, without) = (case.run(&Cpu::new()), alone.run(&Cpu::new()));
+    let [l0, l1, value] = without.d_outputs[..] else { panic!("two logits and a value") };
+    assert_eq!(with.d_outputs, [l0, 0.0, l1, value, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    near("metrics", &with.metrics, &without.metrics, 1e-6).unwrap();
+    // Every other one as well, with two pathways: nothing moves what is not allowed, the sum mode's decay neither.
+    for critic in [CriticKind::Scalar, CriticKind::Quantile] {
+        let mut case = case.clone();
+        case.layout.dual = true;
+        case.params[0] = LossParams { critic: critic as u32, kappa: 0.5, sum_decay: 0.1, ..case.params[0] };
+        case.outputs = vec![1.0, 5.0, 0.0, 0.5, 7.0, -1.0, 2.0, 1.0, 0.0, 1.0, f32::NAN, f32::NAN];
+        let outcome = case.run(&Cpu::new());
+        for d in [&outcome.d_outputs, &outcome.d_trunk] {
+            assert_eq!([d[1], d[4], d[7], d[8], d[9], d[10], d[11]], [0.0; 7]);
+            assert!([d[0], d[2], d[3], d[5]].iter().all(|&d| d != 0.0), "{d:?}");
+        }
+        let m = metrics(&outcome, 0);
+        near("g", &[m.direct_mean, m.direct_square], &[0.5_f32, 0.5], 1e-6).unwrap();
+        near("n", &[m.indirect_mean, m.indirect_square, m.sum_mode], &[-0.25_f32, 0.625, 3.25], 1e-6).unwrap();
+    }
+}
+
 #[test]
 fn means_of_a_continuous_policy_do_not_decay() {
     for policy in policies().into_iter().filter(Policy::is_continuous) {

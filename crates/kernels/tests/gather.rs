@@ -1,7 +1,7 @@
 //! Gathering rows on the CPU.
 
 use proptest::prelude::*;
-use striatum_kernels::{Backend, Cpu, Selection, TakeColumnsArgs};
+use striatum_kernels::{Backend, Cpu, Selection, TakeColumnsArgs, UnpackBytesArgs};
 
 fn gather(agents: usize, width: usize, source: &[f32], rows: &[u32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; rows.len() * width];
@@ -51,6 +51,32 @@ fn columns_become_lines() {
     };
     assert_eq!(take(None), [-1.0, 1.0, 4.0, -1.0, -1.0, 2.0, 5.0, -1.0]);
     assert_eq!(take(Some(&vec![2, 0])), [-1.0, 4.0, -1.0, 1.0, -1.0, 5.0, -1.0, 2.0]);
+}
+
+#[test]
+fn packed_bytes_become_numbers_from_0_to_1() {
+    // Two rows of five bytes in two words, and a number that is copied.
+    let words = |bytes: [u8; 8]| [0, 4].map(|at| f32::from_le_bytes([0, 1, 2, 3].map(|i| bytes[at + i])));
+    let [a, b] = words([0, 51, 102, 255, 5, 0, 0, 0]);
+    let [c, d] = words([255, 255, 255, 127, 1, 9, 9, 9]);
+    let mut out = vec![f32::NAN; 12];
+    let source = vec![a, b, -3.5, c, d, 7.0];
+    Cpu::new().unpack_bytes(UnpackBytesArgs { rows: 2, bytes: 5, rest: 1, source: &source, out: &mut out });
+    let expected = [0.0, 0.2, 0.4, 1.0, 5.0 / 255.0, -3.5, 1.0, 1.0, 1.0, 127.0 / 255.0, 1.0 / 255.0, 7.0];
+    for (i, (number, expected)) in out.iter().zip(expected).enumerate() {
+        assert!((number - expected).abs() < 1e-7, "{i}: {number} is not {expected}");
+    }
+}
+
+#[test]
+fn gathering_keeps_bit_patterns() {
+    // A signalling NaN, a denormal and a negative zero: four bytes each that are no numbers.
+    let patterns = [0x7fa0_1234_u32, 0x0000_0101, 0x8000_0000, 0xffff_ffff];
+    let out = gather(1, 2, &patterns.map(f32::from_bits), &[1, 0]);
+    assert_eq!(
+        out.iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
+        [patterns[2], patterns[3], patterns[0], patterns[1]]
+    );
 }
 
 #[test]

@@ -101,7 +101,7 @@ impl<'a> Oracle<'a> {
     fn forward(&self, x: &[f64]) -> Vec<f64> {
         let mut out = vec![0.0; self.spec.head.width()];
         for (i, (network, heads)) in self.networks().into_iter().enumerate() {
-            let (values, _) = self.hidden(network, x);
+            let (values, _) = self.hidden(network, &x[..self.spec.observed()]);
             let features = &values[self.spec.hidden.len()];
             for (head, column) in heads {
                 let y = self.linear(head, features);
@@ -111,6 +111,7 @@ impl<'a> Oracle<'a> {
                 out[self.spec.head.features_at()..].copy_from_slice(features);
             }
         }
+        out[self.spec.head.mask_at()..].copy_from_slice(&x[x.len() - self.spec.head.mask_width()..]);
         out
     }
 
@@ -232,6 +233,7 @@ fn check_against_oracle(spec: &MlpSpec, case: &Case, level: SimdLevel) {
     for row in 0..case.rows {
         let x = to_f64(&case.observations[row * spec.inputs..][..spec.inputs]);
         want_outputs.extend(oracle.forward(&x));
+        let x = x[..spec.observed()].to_vec();
         let at = row * width..(row + 1) * width;
         let arguments = oracle.networks().into_iter().flat_map(|n| oracle.hidden(n.0, &x).1.concat());
         smallest = arguments.fold(smallest, |m: f64, z| m.min(z.abs()));
@@ -268,14 +270,17 @@ fn specs() -> impl Strategy<Value = MlpSpec> {
                 hidden: hidden.clone(),
                 activation,
                 shared_trunk,
-                head: HeadLayout { policy, dual, value_heads },
+                head: HeadLayout {
+                    masked: !policy.is_continuous() && policy.logits() < inputs,
+                    ..HeadLayout::new(policy, dual, value_heads)
+                },
             })
         },
     )
 }
 
 fn classic(hidden: &[usize], activation: Activation) -> MlpSpec {
-    let head = HeadLayout { policy: Policy::Categorical { nvec: vec![2] }, dual: true, value_heads: 1 };
+    let head = HeadLayout::new(Policy::Categorical { nvec: vec![2] }, true, 1);
     MlpSpec { inputs: 4, hidden: hidden.to_vec(), activation, shared_trunk: false, head }
 }
 

@@ -129,6 +129,37 @@ fn an_impossible_option_is_never_taken() {
     assert!(log_probs.iter().all(|p| (p - 0.5_f32.ln()).abs() < 1e-6));
 }
 
+/// Two choices among 3 and 2 with everything allowed but the likeliest option of each.
+#[test]
+fn what_a_mask_forbids_is_never_taken_and_never_the_mode() {
+    let layout = HeadLayout { masked: true, carried: 1, ..layout(Policy::Categorical { nvec: vec![3, 2] }, true, 1) };
+    let n = 20_000;
+    let g = [9.0, 1.0, 2.0, 0.0, 9.0];
+    let row = [&g[..], &[0.0; 5], &[7.0], &[0.0, 1.0, 1.0, 1.0, 0.0], &[f32::NAN]].concat();
+    let outputs: Vec<f32> = row.iter().copied().cycle().take(n * row.len()).collect();
+    let ones = vec![1.0; n];
+    let (mut actions, mut log_probs) = (vec![0.0; 2 * n], vec![0.0; n]);
+    let gains = [&vec![0.0; n][..], &ones];
+    let noise = Noise::Counted { seed: 2, step: 0, first_lane: 0 };
+    policy_head(&layout, &outputs, &[], gains, noise, &mut actions, &mut log_probs);
+    assert!(actions.chunks_exact(2).all(|row| row[0] != 0.0 && row[1] == 0.0));
+    // c (2 - 1) apart: 1 / (1 + e^c) for the second option.
+    let p = 1.0 / (1.0 + (0.5_f32).sqrt().exp());
+    let share = actions.chunks_exact(2).filter(|row| row[0] == 1.0).count() as f32 / n as f32;
+    assert!((share - p).abs() < 5.0 * (p * (1.0 - p) / n as f32).sqrt(), "{share}, not {p}");
+    for (row, log_prob) in actions.chunks_exact(2).zip(&log_probs) {
+        let expected = if row[0] == 1.0 { p.ln() } else { (1.0 - p).ln() };
+        assert!((log_prob - expected).abs() < 1e-6);
+    }
+    policy_head(&layout, &outputs, &[], gains, Noise::Mode, &mut actions, &mut log_probs);
+    assert!(actions.chunks_exact(2).all(|row| row == [2.0, 0.0]));
+    let mut net = [0.0; 5];
+    net_logits(&layout, 1, &row, &[0.0], &[1.0], &mut net);
+    probabilities(&[3, 2], &mut net);
+    assert_eq!([net[0], net[3], net[4]], [0.0, 1.0, 0.0]);
+    assert!((net[1] - p).abs() < 1e-6 && (net[1] + net[2] - 1.0).abs() < 1e-6);
+}
+
 /// Mean and standard deviation of dimension 0 of many samples of one row.
 fn moments(layout: &HeadLayout, row: &[f32], log_std: &[f32], matrix: bool) -> (f64, f64) {
     let (n, dims) = (40_000, layout.policy.action_width());

@@ -46,6 +46,10 @@ pub enum Purpose {
     User = 7,
     /// Which samples of a distributional critic's targets go on along the trajectory.
     Replacement = 8,
+    /// Whether an action sticks.
+    Sticky = 9,
+    /// How often nothing is done after a reset.
+    Noop = 10,
 }
 
 /// Uniform in `[0, 1)` with 24 bits, from one random word.

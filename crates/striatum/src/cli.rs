@@ -1,8 +1,10 @@
 //! The command line.
 
 mod dopamine;
+mod show;
 
 pub use dopamine::{DopamineArgs, DopamineCommand, ProbeArgs, ToneArgs};
+pub use show::{PlayArgs, RecordArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -27,14 +29,21 @@ pub enum Command {
     /// Train an agent on a task
     #[command(after_help = "Examples:\n  striatum train CartPole-v1\n  \
         striatum train Pendulum-v1 --seed 3 --out runs/pendulum --set ppo.learning_rate=1e-3\n  \
-        striatum train CartPole-v1 --seeds 10 --vary ppo.learning_rate=1e-4,3e-4,1e-3\n\n\
+        striatum train CartPole-v1 --seeds 10 --vary ppo.learning_rate=1e-4,3e-4,1e-3\n  \
+        striatum train gym:LunarLander-v3 --python ~/venv/bin/python\n\n\
         Ctrl-C ends the run in order, after the current iteration: it is saved, `striatum resume` continues it, and the exit \
         code is 0.")]
     Train(TrainArgs),
     /// Play episodes with a trained agent
     #[command(after_help = "Examples:\n  striatum eval runs/CartPole-v1/ppo-seed0 --episodes 100\n  \
-        striatum eval runs/CartPole-v1/ppo-seed0 --tone -0.5")]
+        striatum eval runs/CartPole-v1/ppo-seed0 --tone -0.5\n  \
+        striatum eval runs/CartPole-v1/ppo-seed0 --record cartpole.gif --overlay")]
     Eval(EvalArgs),
+    /// Watch a trained agent in the terminal
+    #[command(after_help = "Examples:\n  striatum play runs/CartPole-v1/ppo-seed0\n  \
+        striatum play runs/CartPole-v1/ppo-seed0 --episodes 3 --speed 2\n\n\
+        q or Ctrl-C ends it. Where the output is no terminal, every step is a line.")]
+    Play(PlayArgs),
     /// Continue a run, or all agents of a launch, from where they stopped, bit for bit
     #[command(after_help = "Examples:\n  striatum resume runs/CartPole-v1/ppo-seed0\n  \
         striatum resume runs/CartPole-v1/ppo-seed0 --total-steps 500000")]
@@ -46,7 +55,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  striatum plot runs/CartPole-v1/* -o curves.svg")]
     Plot(PlotArgs),
     /// List the built-in tasks, or all that one of them may be asked for
-    #[command(after_help = "Examples:\n  striatum envs\n  striatum envs Bandit-v0")]
+    #[command(after_help = "Examples:\n  striatum envs\n  striatum envs Bandit-v0\n  striatum envs gym:LunarLander-v3")]
     Envs(EnvsArgs),
     /// List the GPU adapters of this machine
     #[command(after_help = "Example:\n  striatum devices")]
@@ -90,7 +99,7 @@ pub enum Command {
 /// Settings that `train` and `config` share; each wins over files.
 #[derive(Debug, Args)]
 pub struct SettingArgs {
-    /// The task; `striatum envs` lists them
+    /// The task; `striatum envs` lists them, and gym:ID is one of Gymnasium's
     pub task: String,
     /// The algorithm
     #[arg(long, value_enum)]
@@ -122,6 +131,51 @@ pub struct SettingArgs {
     /// End the run once the task counts as solved
     #[arg(long)]
     pub stop_at_threshold: bool,
+    #[command(flatten)]
+    pub gym: GymArgs,
+}
+
+/// How a task of Python's is made, for tasks named gym:ID.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Tasks of Python (gym:ID)")]
+pub struct GymArgs {
+    /// The Python that has Gymnasium [default: that of the active virtual environment, else python3]
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<String>,
+    /// Python processes that step the environments; 0 is one a core. Results do not depend on it
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub workers: Option<u64>,
+    /// An argument of the task's constructor, its value JSON or a text; may be repeated
+    #[arg(long = "env-arg", value_name = "KEY=VALUE")]
+    pub env_args: Vec<String>,
+    /// A Python module to import first; may be repeated
+    #[arg(long = "import", value_name = "MODULE")]
+    pub imports: Vec<String>,
+    /// A Python wrapper by import path, the innermost first; may be repeated
+    #[arg(long = "wrapper", value_name = "PATH.TO.CLASS")]
+    pub wrappers: Vec<String>,
+    /// What a failed worker means: the end of the run, or a new worker and episodes that count as cut
+    #[arg(long, value_enum)]
+    pub on_env_failure: Option<FailureArg>,
+}
+
+/// What a failed worker means.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum FailureArg {
+    /// The run ends
+    Stop,
+    /// The worker is started anew
+    Restart,
+}
+
+impl FailureArg {
+    /// Its word in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+        }
+    }
 }
 
 /// One seed, or all from the first to the last.
@@ -260,6 +314,8 @@ pub struct EvalArgs {
     /// What computes the network: auto, fused or burn
     #[arg(long, default_value = "auto")]
     pub engine: EngineChoice,
+    #[command(flatten)]
+    pub recording: RecordArgs,
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -307,8 +363,10 @@ pub struct PlotArgs {
 /// `striatum envs`.
 #[derive(Debug, Args)]
 pub struct EnvsArgs {
-    /// A task, to see its spaces and its parameters, which `--set env.NAME=VALUE` changes
+    /// A task, to see its spaces and its parameters, which `--set env.NAME=VALUE` changes; gym:ID is one of Gymnasium's
     pub task: Option<String>,
+    #[command(flatten)]
+    pub gym: GymArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,7 @@
 //! Striatum: GPU-accelerated actor-critic training.
 //!
-//! The library behind the `striatum` command. [`envs`] says what an environment is, [`train`] trains on it, [`agent`] holds the
+//! The library behind the `striatum` command. [`envs`] says what an environment is, [`gym`] brings those of Python, [`train`] trains on
+//! them, [`agent`] holds the
 //! algorithms and [`kernels`] the compute operations that they are made of; [`dopamine`] holds exact tabular models.
 //!
 //! A task of your own takes an [`Env`](envs::Env) and a call of [`train_task`]; see `examples/custom_env.rs`.
@@ -8,6 +9,7 @@
 pub use striatum_agent as agent;
 pub use striatum_dopamine as dopamine;
 pub use striatum_envs as envs;
+pub use striatum_gym as gym;
 pub use striatum_kernels as kernels;
 pub use striatum_train as train;
 
@@ -27,8 +29,11 @@ pub fn train_task<E: envs::Env + 'static>(
     out: &Path,
 ) -> Result<Summary, TrainError> {
     config.validate()?;
-    let make_envs = |count| Ok(Box::new(envs::Batch::new(count, &make)?) as Box<dyn envs::VecEnv>);
+    let make_envs = |count| {
+        let batch = Box::new(envs::Batch::new(count, &make)?);
+        Ok(envs::wrappers::wrap(batch, &config.wrappers)?)
+    };
     let options =
         RunOptions { out: out.to_owned(), stop_after: None, interrupted: &AtomicBool::new(false), quiet: false };
-    run::train(config, &make_envs, &options)
+    run::train(config.clone(), &make_envs, &options)
 }

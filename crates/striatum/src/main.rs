@@ -6,6 +6,7 @@ mod commands;
 use clap::Parser;
 use std::io;
 use std::process::ExitCode;
+use striatum_envs::EnvError;
 use striatum_kernels::KernelError;
 use striatum_train::TrainError;
 use striatum_train::fleet::FleetError;
@@ -30,7 +31,7 @@ fn message(error: &anyhow::Error) -> String {
     })
 }
 
-/// 2 is for what the user can mend, 1 for a device, an update, a kernel, an agent of several that failed, or a number that was missed.
+/// 2 is for what the user can mend, 1 for a device, a task outside this program, an update, a kernel, an agent of several that failed, or a number that was missed.
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<commands::Wrong>() || error.is::<commands::Missed>() {
         return 1;
@@ -39,6 +40,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         Some(
             TrainError::Update(_)
             | TrainError::Kernel(KernelError::Device(_))
+            | TrainError::Env(EnvError::Failed(_))
             | TrainError::Fleet(FleetError::Failed { .. }),
         ) => 1,
         _ => 2,

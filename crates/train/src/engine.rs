@@ -6,7 +6,7 @@ use crate::resident::Resident;
 use crate::run::MakeEnvs;
 use crate::spec::training_spec;
 use crate::trainer::Trainer;
-use striatum_agent::{FusedGpuNetwork, FusedNetwork, Learner, LearnerState, Network, initial_weights};
+use striatum_agent::{FusedGpuNetwork, FusedNetwork, Learner, LearnerState, Network, NetworkSpec, initial_weights};
 use striatum_kernels::{Cpu, Gpu, GpuTask, MlpSpec};
 
 /// Parameters from which a GPU is preferred. Below, launches cost more than the arithmetic: two 64-64 networks have 9 thousand, and
@@ -37,19 +37,19 @@ pub struct EngineInfo {
 ///
 /// # Errors
 /// If the engine is not in this build, cannot do what was asked, or the device cannot be opened.
-pub fn open(config: &Config, spec: &MlpSpec) -> Result<(Engine, EngineInfo), TrainError> {
+pub fn open(config: &Config, spec: &NetworkSpec) -> Result<(Engine, EngineInfo), TrainError> {
     let (device, reason) = choose_device(config.device, spec);
     let engine = choose_engine(config.engine, device, spec)?;
     let states = initial_states(std::slice::from_ref(config), spec);
     match device {
         Device::Cpu => {
-            let info = EngineInfo { engine, device: "cpu".into(), reason };
-            Ok((Engine::Cpu(cpu_learner(engine, config, spec, &states)?), info))
+            let info = EngineInfo { engine: engine.name(), device: "cpu".into(), reason };
+            Ok((Engine::Cpu(cpu_learner(&engine, config, spec, &states)?), info))
         }
         Device::Gpu(index) => {
             let gpu = Gpu::open(index)?;
-            let info = EngineInfo { engine, device: gpu.info().name.clone(), reason };
-            let network = gpu_network(engine, &gpu, spec, 1)?;
+            let info = EngineInfo { engine: engine.name(), device: gpu.info().name.clone(), reason };
+            let network = gpu_network(&engine, &gpu, spec, 1)?;
             Ok((Engine::Gpu(Learner::new(gpu, network, spec.clone(), &states)?), info))
         }
     }
@@ -80,21 +80,21 @@ pub fn open_trainer(configs: Vec<Config>, make_envs: &MakeEnvs<'_>) -> Result<(A
     let engine = choose_engine(config.engine, device, &spec)?;
     let states = initial_states(&configs, &spec);
     let Device::Gpu(index) = device else {
-        let learner = cpu_learner(engine, &config, &spec, &states)?;
-        let info = EngineInfo { engine, device: "cpu".into(), reason };
+        let learner = cpu_learner(&engine, &config, &spec, &states)?;
+        let info = EngineInfo { engine: engine.name(), device: "cpu".into(), reason };
         return Ok((AnyTrainer::Cpu(Trainer::new(config, learner, make_envs)?), info));
     };
     let gpu = Gpu::open(index)?;
-    let info = EngineInfo { engine, device: gpu.info().name.clone(), reason };
-    let resident = resident_task(engine, probe.builtin())
-        .map(|task| Resident::new(&gpu, task, &configs, &spec, make_envs))
+    let info = EngineInfo { engine: engine.name(), device: gpu.info().name.clone(), reason };
+    let resident = resident_task(&engine, probe.builtin())
+        .map(|(task, mlp)| Resident::new(&gpu, task, &configs, mlp, make_envs))
         .transpose()?;
-    let network = gpu_network(engine, &gpu, &spec, states.len())?;
+    let network = gpu_network(&engine, &gpu, &spec, states.len())?;
     let learner = Learner::new(gpu, network, spec.clone(), &states)?;
     let trainer = match resident {
         None => Trainer::new(config, learner, make_envs)?,
         Some(resident) => {
-            let evaluator = cpu_learner("fused", &config, &spec, &states[..1])?;
+            let evaluator = cpu_learner(&engine, &config, &spec, &states[..1])?;
             Trainer::with_source(configs, learner, Box::new(resident), Some(evaluator), make_envs)?
         }
     };
@@ -106,29 +106,30 @@ pub fn open_trainer(configs: Vec<Config>, make_envs: &MakeEnvs<'_>) -> Result<(A
 ///
 /// # Errors
 /// If the engine is not in this build or cannot do what was asked.
-pub(crate) fn trains_together(config: &Config, spec: &MlpSpec, builtin: Option<&str>) -> Result<bool, TrainError> {
+pub(crate) fn trains_together(config: &Config, spec: &NetworkSpec, builtin: Option<&str>) -> Result<bool, TrainError> {
     let (device, _) = choose_device(config.device, spec);
     let engine = choose_engine(config.engine, device, spec)?;
-    Ok(device != Device::Cpu && resident_task(engine, builtin).is_some())
+    Ok(device != Device::Cpu && resident_task(&engine, builtin).is_some())
 }
 
-/// The task that the fused engine steps on a GPU.
-fn resident_task(engine: &str, builtin: Option<&str>) -> Option<GpuTask> {
-    builtin.filter(|_| engine == "fused").and_then(GpuTask::from_name)
+/// The task that the fused engine steps on a GPU, and its network.
+fn resident_task<'a>(engine: &'a Chosen, builtin: Option<&str>) -> Option<(GpuTask, &'a MlpSpec)> {
+    let Chosen::Fused(mlp) = engine else { return None };
+    Some((GpuTask::from_name(builtin?)?, mlp))
 }
 
-fn initial_states(configs: &[Config], spec: &MlpSpec) -> Vec<LearnerState> {
+fn initial_states(configs: &[Config], spec: &NetworkSpec) -> Vec<LearnerState> {
     configs.iter().map(|config| LearnerState::new(initial_weights(spec, &config.network, config.seed))).collect()
 }
 
 fn cpu_learner(
-    engine: &str,
+    engine: &Chosen,
     config: &Config,
-    spec: &MlpSpec,
+    spec: &NetworkSpec,
     states: &[LearnerState],
 ) -> Result<Learner<Cpu>, TrainError> {
     let backend = Cpu::with_threads(threads(config));
-    let network = cpu_network(engine, spec, &backend);
+    let network = cpu_network(engine, spec, &backend)?;
     Ok(Learner::new(backend, network, spec.clone(), states)?)
 }
 
@@ -136,9 +137,10 @@ fn cpu_learner(
 ///
 /// # Errors
 /// If the engine is not in this build, or cannot do what was asked.
-pub(crate) fn may_share_out(config: &Config, spec: &MlpSpec) -> Result<bool, TrainError> {
+pub(crate) fn may_share_out(config: &Config, spec: &NetworkSpec) -> Result<bool, TrainError> {
     let (device, _) = choose_device(config.device, spec);
-    Ok(choose_engine(config.engine, device, spec)? == "fused" && device == Device::Cpu)
+    let engine = choose_engine(config.engine, device, spec)?;
+    Ok(matches!(engine, Chosen::Fused(_)) && device == Device::Cpu)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +150,7 @@ enum Device {
 }
 
 /// The device, and why if it was chosen here. A software adapter is the CPU in disguise and never chosen.
-fn choose_device(choice: DeviceChoice, spec: &MlpSpec) -> (Device, Option<String>) {
+fn choose_device(choice: DeviceChoice, spec: &NetworkSpec) -> (Device, Option<String>) {
     match choice {
         DeviceChoice::Cpu => return (Device::Cpu, None),
         DeviceChoice::Gpu(index) => return (Device::Gpu(index), None),
@@ -171,19 +173,49 @@ fn choose_device(choice: DeviceChoice, spec: &MlpSpec) -> (Device, Option<String
 /// Hidden layers up to which the fused engine runs on a GPU.
 const FUSED_LAYERS: usize = 4;
 
-/// `fused` or `burn`.
-fn choose_engine(choice: EngineChoice, device: Device, spec: &MlpSpec) -> Result<&'static str, TrainError> {
-    let applies = device == Device::Cpu || spec.hidden.len() <= FUSED_LAYERS;
-    match choice {
-        EngineChoice::Auto | EngineChoice::Fused if applies => Ok("fused"),
-        EngineChoice::Fused => Err(TrainError::Engine(format!(
-            "`engine = \"fused\"` takes at most {FUSED_LAYERS} hidden layers on a GPU; shorten `network.hidden`, or use \
-             `--engine burn` or `--device cpu`"
-        ))),
-        EngineChoice::Burn | EngineChoice::Auto if cfg!(feature = "burn") => Ok("burn"),
-        EngineChoice::Burn | EngineChoice::Auto => Err(TrainError::Engine(
-            "this build has no burn engine; build with the default features, or use `--engine fused`".into(),
-        )),
+/// What computes the network.
+enum Chosen {
+    /// The fused engine, for this network.
+    Fused(MlpSpec),
+    /// burn.
+    Burn,
+}
+
+impl Chosen {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Fused(_) => "fused",
+            Self::Burn => "burn",
+        }
+    }
+}
+
+fn choose_engine(choice: EngineChoice, device: Device, spec: &NetworkSpec) -> Result<Chosen, TrainError> {
+    let masked = spec.head.masked && device != Device::Cpu;
+    let fits = device == Device::Cpu || spec.hidden.len() <= FUSED_LAYERS && !masked;
+    match (choice, spec.as_mlp()) {
+        (EngineChoice::Auto | EngineChoice::Fused, Some(mlp)) if fits => Ok(Chosen::Fused(mlp)),
+        (EngineChoice::Fused, _) => Err(TrainError::Engine(match spec.beyond_mlp() {
+            Some(what) => {
+                format!("`engine = \"fused\"` computes multilayer perceptrons, and {what}; use `--engine auto`")
+            }
+            None if masked => {
+                "`engine = \"fused\"` knows no action masks on a GPU, and the task gives them; use `--engine burn` or \
+                               `--device cpu`"
+                    .into()
+            }
+            None => format!(
+                "`engine = \"fused\"` takes at most {FUSED_LAYERS} hidden layers on a GPU; shorten `network.hidden`, or use \
+                 `--engine burn` or `--device cpu`"
+            ),
+        })),
+        (EngineChoice::Burn | EngineChoice::Auto, _) if cfg!(feature = "burn") => Ok(Chosen::Burn),
+        (EngineChoice::Burn | EngineChoice::Auto, _) => Err(TrainError::Engine(match spec.beyond_mlp() {
+            Some(what) => {
+                format!("this build has no burn engine, which it takes because {what}; build with the default features")
+            }
+            None => "this build has no burn engine; build with the default features, or use `--engine fused`".into(),
+        })),
     }
 }
 
@@ -195,25 +227,56 @@ pub(crate) fn threads(config: &Config) -> usize {
     }
 }
 
-fn cpu_network(engine: &str, spec: &MlpSpec, backend: &Cpu) -> Box<dyn Network<Cpu>> {
-    #[cfg(feature = "burn")]
-    if engine == "burn" {
-        use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, cpu_device};
-        return Box::new(BurnNetwork::new(spec.inputs, &cpu_device(), |device| ActorCritic::new(spec, device)));
+fn cpu_network(engine: &Chosen, spec: &NetworkSpec, backend: &Cpu) -> Result<Box<dyn Network<Cpu>>, TrainError> {
+    match engine {
+        Chosen::Fused(mlp) => Ok(Box::new(FusedNetwork::new(mlp, 1, backend))),
+        Chosen::Burn => burn::cpu(spec),
     }
-    let _ = engine;
-    Box::new(FusedNetwork::new(spec, 1, backend))
 }
 
-fn gpu_network(engine: &str, gpu: &Gpu, spec: &MlpSpec, agents: usize) -> Result<Box<dyn Network<Gpu>>, TrainError> {
-    #[cfg(feature = "burn")]
-    if engine == "burn" {
-        use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device};
-        let device = burn_device(gpu)?;
-        return Ok(Box::new(BurnNetwork::new(spec.inputs, &device, |device| ActorCritic::new(spec, device))));
+fn gpu_network(
+    engine: &Chosen,
+    gpu: &Gpu,
+    spec: &NetworkSpec,
+    agents: usize,
+) -> Result<Box<dyn Network<Gpu>>, TrainError> {
+    match engine {
+        Chosen::Fused(mlp) => Ok(Box::new(FusedGpuNetwork::new(mlp, agents, gpu))),
+        Chosen::Burn => burn::gpu(spec, gpu),
     }
-    let _ = engine;
-    Ok(Box::new(FusedGpuNetwork::new(spec, agents, gpu)))
+}
+
+/// Networks of the burn engine.
+#[cfg(feature = "burn")]
+mod burn {
+    use super::{Cpu, Gpu, Network, NetworkSpec, TrainError};
+    use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device, cpu_device};
+
+    pub fn cpu(spec: &NetworkSpec) -> Result<Box<dyn Network<Cpu>>, TrainError> {
+        Ok(Box::new(BurnNetwork::new(spec, &cpu_device(), |device| ActorCritic::new(spec, device))))
+    }
+
+    pub fn gpu(spec: &NetworkSpec, gpu: &Gpu) -> Result<Box<dyn Network<Gpu>>, TrainError> {
+        Ok(Box::new(BurnNetwork::new(spec, &burn_device(gpu)?, |device| ActorCritic::new(spec, device))))
+    }
+}
+
+/// Never called: [`choose_engine`] knows that there is none.
+#[cfg(not(feature = "burn"))]
+mod burn {
+    use super::{Cpu, Gpu, Network, NetworkSpec, TrainError};
+
+    pub fn cpu(_: &NetworkSpec) -> Result<Box<dyn Network<Cpu>>, TrainError> {
+        Err(absent())
+    }
+
+    pub fn gpu(_: &NetworkSpec, _: &Gpu) -> Result<Box<dyn Network<Gpu>>, TrainError> {
+        Err(absent())
+    }
+
+    fn absent() -> TrainError {
+        TrainError::Engine("this build has no burn engine; build with the default features".into())
+    }
 }
 
 /// Calls the same generic code for whichever backend a trainer was opened on.

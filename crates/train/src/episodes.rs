@@ -42,6 +42,12 @@ impl EpisodeStats {
         }
     }
 
+    /// Forgets the episode under way in environment `env`, which was lost.
+    pub fn abandon(&mut self, env: usize) {
+        self.running_returns[env] = 0.0;
+        self.running_lengths[env] = 0;
+    }
+
     /// Takes a rollout into account of which `count` episodes finished: returns and lengths of the last of them, first one first.
     pub fn extend(&mut self, count: u64, returns: &[f32], lengths: &[f32]) {
         let kept = returns.len().min(count as usize);

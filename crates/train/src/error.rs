@@ -4,6 +4,7 @@ use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::export::ExportError;
 use crate::fleet::FleetError;
+use crate::recording::RecordingError;
 use crate::sinks::SinkError;
 use crate::spec::SpecError;
 use std::path::PathBuf;
@@ -38,6 +39,9 @@ pub enum TrainError {
     /// A policy could not be exported.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// Episodes could not be recorded.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// The engine asked for is not to be had.
     #[error("{0}")]
     Engine(String),

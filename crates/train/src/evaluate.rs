@@ -1,11 +1,12 @@
 //! Evaluation in environments of their own.
 
-use crate::actor::{Actions, Actor, Choice};
+use crate::actor::Choice;
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::player::{Played, Player};
 use serde::Serialize;
 use striatum_agent::Learner;
-use striatum_envs::{StepBuffers, VecEnv};
+use striatum_envs::VecEnv;
 use striatum_kernels::{Backend, RunningMoments};
 use striatum_rng::{Purpose, Stream};
 
@@ -22,7 +23,7 @@ pub enum Occasion {
 }
 
 impl Occasion {
-    fn seed(self, seed: u64) -> u64 {
+    pub(crate) fn seed(self, seed: u64) -> u64 {
         let mut stream = Stream::new(seed, Purpose::Evaluation, self as u32, 0);
         u64::from(stream.word()) | u64::from(stream.word()) << 32
     }
@@ -94,6 +95,10 @@ pub fn evaluate<B: Backend>(
     let mut results = Vec::with_capacity(episodes);
     let series = Series { choice, occasion, seed, episodes };
     play(learner, normalizer, config, envs, series, &mut |step| {
+        if step.lost {
+            running[step.env] = (0.0, 0);
+            return;
+        }
         let (sum, length) = &mut running[step.env];
         *sum += f64::from(step.reward);
         *length += 1;
@@ -112,25 +117,16 @@ pub(crate) struct Series {
     pub episodes: usize,
 }
 
-/// A step of an episode.
-pub(crate) struct Played<'a> {
-    /// The environment.
-    pub env: usize,
-    /// What the network made of the observation.
-    pub outputs: &'a [f32],
-    /// The action as the policy sees it, and as the environment took it.
-    pub stored: &'a [f32],
-    pub taken: &'a [f32],
-    pub reward: f32,
-    /// An episode that does both counts as terminated.
-    pub terminated: bool,
-    pub truncated: bool,
-    /// The raw observation at the end of an episode; anything in other steps.
-    pub final_observation: &'a [f32],
+impl Series {
+    /// Shares the episodes out.
+    pub fn schedule(&self, config: &Config, envs: &dyn VecEnv) -> Schedule {
+        let most_steps = envs.continuing().then_some(config.eval.continuing_steps);
+        Schedule::new(envs.num_envs(), self.episodes, most_steps)
+    }
 }
 
 /// How many episodes every environment still plays, and how far it is in the one under way.
-struct Schedule {
+pub(crate) struct Schedule {
     left: Vec<usize>,
     lengths: Vec<u32>,
     most_steps: u32,
@@ -143,12 +139,17 @@ impl Schedule {
         Self { left, lengths: vec![0; count], most_steps: most_steps.unwrap_or(u32::MAX) }
     }
 
-    fn is_done(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         self.left.iter().all(|&left| left == 0)
     }
 
+    /// Whether an episode under way is lost here, which is then played again.
+    pub fn lose(&mut self, env: usize) -> bool {
+        std::mem::take(&mut self.lengths[env]) > 0
+    }
+
     /// Counts a step, with which the episode `ends` or not. Whether it is cut here; none where the environment has no more to play.
-    fn step(&mut self, env: usize, ends: bool) -> Option<bool> {
+    pub fn step(&mut self, env: usize, ends: bool) -> Option<bool> {
         if self.left[env] == 0 {
             return None;
         }
@@ -168,64 +169,21 @@ pub(crate) fn play<B: Backend>(
     normalizer: Option<&RunningMoments>,
     config: &Config,
     envs: &mut dyn VecEnv,
-    Series { choice, occasion, seed, episodes }: Series,
+    series: Series,
     see: &mut dyn FnMut(&Played<'_>),
 ) -> Result<(), TrainError> {
-    let (count, width) = (envs.num_envs(), envs.observation_space().width());
-    // Training's first steps draw from the plain seed.
-    let choice = match choice {
-        Choice::Sampled(seed) => Choice::Sampled(occasion.seed(seed)),
-        Choice::Deterministic => choice,
-    };
-    let layout = learner.spec().head.clone();
-    let mut actor = Actor::new(choice, (0, count), &layout, envs.action_space(), config);
-    let mut log_std = vec![0.0; layout.policy.log_std_len()];
-    learner.read_log_std(0, &mut log_std)?;
-    actor.begin(&log_std);
-    let standardizer = normalizer.map(|moments| moments.standardizer(config.normalize.observation_clip));
-    let actions = layout.policy.action_width();
-    let [mut stored, mut taken] = [vec![0.0; count * actions], vec![0.0; count * actions]];
-    let mut log_probs = vec![0.0; count];
-    let mut schedule = Schedule::new(count, episodes, envs.continuing().then_some(config.eval.continuing_steps));
-    let (mut observations, mut final_observations) = (vec![0.0; count * width], vec![0.0; count * width]);
-    let [mut rewards, mut terminated, mut truncated] = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
-
-    envs.reset(occasion.seed(seed), 0, &mut observations)?;
-    let mut step = 0;
+    let mut schedule = series.schedule(config, envs);
+    let mut player = Player::start(learner, normalizer, config, envs, &series)?;
     while !schedule.is_done() {
-        let mut rows = observations.clone();
-        standardizer.iter().for_each(|standardizer| standardizer.apply(&mut rows));
-        let outputs = learner.predict(&rows)?;
-        let chosen = Actions { stored: &mut stored, taken: &mut taken, log_probs: &mut log_probs };
-        // New exploration matrices come as often as in training.
-        actor.act(&outputs, step, step as usize % config.num_steps(), chosen);
-        envs.step(
-            &taken,
-            StepBuffers {
-                observations: &mut observations,
-                rewards: &mut rewards,
-                terminated: &mut terminated,
-                truncated: &mut truncated,
-                final_observations: &mut final_observations,
-            },
-        )?;
-        step = step.wrapping_add(1);
-        for env in 0..count {
-            let ends = terminated[env] + truncated[env] > 0.0;
-            let Some(cut) = schedule.step(env, ends) else { continue };
-            // The next observation of what goes on for ever is the episode's last.
-            let ends_with = if cut { &observations } else { &final_observations };
-            let played = Played {
-                env,
-                outputs: &outputs[env * layout.width()..][..layout.width()],
-                stored: &stored[env * actions..][..actions],
-                taken: &taken[env * actions..][..actions],
-                reward: rewards[env],
-                terminated: terminated[env] > 0.0,
-                truncated: truncated[env] > 0.0 || cut,
-                final_observation: &ends_with[env * width..][..width],
+        player.step()?;
+        for env in 0..player.num_envs() {
+            let shown = match player.counts(env) {
+                true => schedule.step(env, player.ends(env)),
+                false => schedule.lose(env).then_some(false),
             };
-            see(&played);
+            if let Some(cut) = shown {
+                see(&player.played(env, cut));
+            }
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! [`trainer`] one iteration of it. [`fleet`] trains several agents in one launch.
 
 pub mod actor;
+mod appraisal;
 pub mod checkpoint;
 pub mod collector;
 pub mod config;
@@ -17,19 +18,25 @@ pub mod export;
 pub mod fleet;
 pub mod folder;
 mod format;
+pub mod picture;
+mod player;
 pub mod plot;
 pub mod probe;
+pub mod recording;
 pub mod resident;
+mod rows;
 pub mod run;
 pub mod saved;
 mod scalars;
 mod schedule;
 pub mod session;
+pub mod show;
 pub mod sinks;
 pub mod source;
 pub mod spec;
 mod state;
 pub mod statistics;
+pub mod tasks;
 mod tonic;
 pub mod trainer;
 

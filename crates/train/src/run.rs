@@ -187,7 +187,7 @@ fn iterate<B: Backend>(run: &mut Run<'_>, trainer: &mut Trainer<B>) -> Result<()
 /// The engine for a configuration and the spaces of its task.
 pub(crate) fn open_engine(config: &Config, make_envs: &MakeEnvs<'_>) -> Result<(Engine, EngineInfo), TrainError> {
     let probe = make_envs(1)?;
-    let spec = network_spec(config, probe.observation_space(), probe.action_space())?;
+    let spec = network_spec(config, &*probe)?;
     engine::open(config, &spec)
 }
 
@@ -240,6 +240,10 @@ impl<'a> Run<'a> {
     /// Reports an agent's iteration, evaluates and saves where that is due. False if the run ends here.
     pub(crate) fn after<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize) -> Result<bool, TrainError> {
         let iteration = trainer.iteration(agent)?;
+        for note in std::mem::take(&mut trainer.sessions[agent].notes) {
+            trainer.sessions[agent].failures += 1;
+            self.sinks.emit(&Event::Warning(note));
+        }
         self.report(&mut trainer.sessions[agent], &iteration);
         if trainer.sessions[agent].evaluation_is_due() {
             self.evaluate(trainer, agent)?;
@@ -268,8 +272,21 @@ impl<'a> Run<'a> {
             }
             self.save_latest(trainer, agent)
         });
+        let outcome = outcome.inspect_err(|error| self.rescue(trainer, agent, error));
         self.end(&trainer.sessions[agent], &outcome);
         outcome.map(|()| summary(&trainer.sessions[agent], &self.info, &self.folder))
+    }
+
+    /// Saves what was learned until an environment outside this program failed. Those within it go on bit for bit, and have left the place
+    /// that a checkpoint would have to be of.
+    fn rescue<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize, error: &TrainError) {
+        let progress = &trainer.sessions[agent].progress;
+        let failed = matches!(error, TrainError::Env(_)) && trainer.source.state_width() == 0;
+        if failed && progress.steps > progress.saved_at && self.save_latest(trainer, agent).is_ok() {
+            let (steps, run) = (trainer.sessions[agent].progress.steps, self.folder.path().display().to_string());
+            self.sinks
+                .emit(&Event::Warning(format!("saved at step {steps}; `striatum resume {run}` goes on from there")));
+        }
     }
 
     fn is_stopped(&self, session: &Session) -> bool {

@@ -92,7 +92,7 @@ impl SavedPolicy {
         let config = Config { device, engine, ..self.config.clone() };
         let (engine, info) = open_engine(&config, make_envs)?;
         let mut envs = make_envs(episodes.min(EVAL_ENVS))?;
-        let normalizer = self.normalizer(envs.observation_space().width())?;
+        let normalizer = self.normalizer(envs.observation_space().width() - envs.action_mask_width())?;
         let evaluation = crate::with_learner!(engine, learner => {
             let mut learner = learner;
             load_learner(&mut learner, &self.checkpoint)?;
@@ -136,12 +136,12 @@ impl SavedPolicy {
     /// If the checkpoint does not fit its configuration.
     pub fn export(&self, make_envs: &MakeEnvs<'_>) -> Result<PolicyExport, TrainError> {
         let envs = make_envs(1)?;
-        let spec = network_spec(&self.config, envs.observation_space(), envs.action_space())?;
+        let spec = network_spec(&self.config, &*envs)?;
         let mut params = Vec::with_capacity(spec.param_count());
         for param in spec.params() {
             params.extend_from_slice(self.checkpoint.f32(&param.name, &param.shape)?);
         }
-        let normalizer = self.normalizer(spec.inputs)?.map(|moments| ObservationNormalizer {
+        let normalizer = self.normalizer(spec.observation.words())?.map(|moments| ObservationNormalizer {
             mean: moments.mean().to_vec(),
             std: moments.variance().map(|variance| (variance + 1e-8).sqrt()).collect(),
             clip: self.config.normalize.observation_clip,

@@ -43,6 +43,9 @@ pub(crate) fn scalars(iteration: &Iteration, session: &Session) -> Vec<(&'static
             ("dopamine/reward_slow", averages.slow),
         ]);
     }
+    if session.failures > 0 {
+        scalars.push(("charts/env_failures", session.failures as f64));
+    }
     scalars.extend(episodes.mean_length().map(|mean| ("charts/episodic_length", mean)));
     scalars.retain(|(_, value)| value.is_finite());
     scalars

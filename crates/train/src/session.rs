@@ -42,8 +42,14 @@ pub struct Session {
     pub(crate) normalizer: Option<RunningMoments>,
     /// Statistics of rewards, if they are scaled.
     pub(crate) scaler: Option<ReturnScaler>,
+    /// What a network's memory keeps of every environment, `[N, 1 + carried]`, as of the last checkpoint; empty without memory.
+    pub(crate) memory: Vec<f32>,
     /// Averages of the rewards that are learned from.
     pub(crate) tonic: Tonic,
+    /// What has happened to the environments that a person should know of.
+    pub(crate) notes: Vec<String>,
+    /// How often that was, since the run began.
+    pub(crate) failures: u64,
     /// The mean return from which the task counts as solved.
     solved_at: Option<f32>,
     started: Instant,
@@ -57,8 +63,11 @@ impl Session {
             episodes: EpisodeStats::new(config.num_envs),
             normalizer: config.normalize.observations.then(|| RunningMoments::new(inputs)),
             scaler: config.normalize.rewards.then(|| ReturnScaler::new(gamma, config.num_envs)),
+            memory: Vec::new(),
             tonic: Tonic::default(),
             progress: Progress::default(),
+            notes: Vec::new(),
+            failures: 0,
             started: Instant::now(),
             solved_at,
             config,

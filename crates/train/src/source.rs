@@ -72,12 +72,21 @@ impl<B: Backend> Source<B> for Collector {
         self.steps
     }
 
-    fn snapshot(&self, _: &B, _: usize, _: &mut Session) -> Result<Snapshot, TrainError> {
+    fn snapshot(&self, _: &B, _: usize, session: &mut Session) -> Result<Snapshot, TrainError> {
+        session.memory = self.memory();
         Ok(self.snapshot())
     }
 
-    fn restore(&mut self, _: &B, _: usize, snapshot: &Snapshot, steps: u32, _: &Session) -> Result<(), TrainError> {
+    fn restore(
+        &mut self,
+        _: &B,
+        _: usize,
+        snapshot: &Snapshot,
+        steps: u32,
+        session: &Session,
+    ) -> Result<(), TrainError> {
         self.steps = steps;
+        self.restore_memory(&session.memory);
         self.restore(snapshot)
     }
 

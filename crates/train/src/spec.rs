@@ -1,22 +1,73 @@
 //! From spaces and settings to a network.
 
 use crate::config::Config;
-use striatum_agent::{Pathways, RewardCentering};
-use striatum_envs::{Space, VecEnv};
-use striatum_kernels::{HeadLayout, MlpSpec, Policy};
+use striatum_agent::{Encoder, NetworkSpec, Observation, Pathways, RewardCentering};
+use striatum_envs::{Pixel, Space, VecEnv};
+use striatum_kernels::{HeadLayout, Policy};
 
 /// A task that the settings do not fit.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum SpecError {
-    /// Observations are not a box of numbers.
+    /// Observations are neither a box of numbers nor an image.
     #[error(
-        "task `{task}` has {space} observations; networks read boxes of numbers: flatten or one-hot them in the task"
+        "task `{task}` has {space} observations; networks read boxes of numbers and images: flatten or one-hot them in the task"
     )]
     Observations {
         /// The task.
         task: String,
         /// The space.
         space: &'static str,
+    },
+    /// An encoder of images, and observations that are none.
+    #[error(
+        "`network.encoder = \"{encoder}\"` reads images, and task `{task}` has {space} observations; set it to \"mlp\""
+    )]
+    NoImage {
+        /// The task.
+        task: String,
+        /// The encoder.
+        encoder: &'static str,
+        /// The space.
+        space: &'static str,
+    },
+    /// Images that an encoder cannot read.
+    #[error(
+        "`network.encoder = \"{encoder}\"` reads images of at least {smallest} x {smallest} pixels, and those of task `{task}` have {height} x \
+         {width} in {channels} channels; {fix}"
+    )]
+    SmallImage {
+        /// The task.
+        task: String,
+        /// The encoder.
+        encoder: &'static str,
+        /// The least height and width.
+        smallest: usize,
+        /// The image's channels.
+        channels: usize,
+        /// Its height.
+        height: usize,
+        /// Its width.
+        width: usize,
+        /// What helps.
+        fix: &'static str,
+    },
+    /// Packed bytes have no statistics.
+    #[error(
+        "`normalize.observations` is for numbers, and task `{task}` has images of bytes, which networks see as 0 to 1; set it to false"
+    )]
+    NormalizedBytes {
+        /// The task.
+        task: String,
+    },
+    /// An action mask that does not fit.
+    #[error("task `{task}` gives action masks of {mask} numbers, {what}")]
+    Mask {
+        /// The task.
+        task: String,
+        /// Width of the mask.
+        mask: usize,
+        /// What is wrong, and what helps.
+        what: String,
     },
     /// Actions that no policy gives.
     #[error(
@@ -69,24 +120,75 @@ pub enum SpecError {
 ///
 /// # Errors
 /// If the settings do not fit the task.
-pub fn training_spec(config: &Config, envs: &dyn VecEnv) -> Result<MlpSpec, SpecError> {
+pub fn training_spec(config: &Config, envs: &dyn VecEnv) -> Result<NetworkSpec, SpecError> {
     let dopamine = &config.dopamine;
     let centred = dopamine.reward_centering != RewardCentering::None;
     if centred && !dopamine.force_centering && !envs.continuing() {
         return Err(SpecError::Episodic { task: config.task.clone() });
     }
-    network_spec(config, envs.observation_space(), envs.action_space())
+    network_spec(config, envs)
 }
 
 /// The network that a task and the settings ask for.
 ///
 /// # Errors
-/// If the settings do not fit the task's spaces.
-pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> Result<MlpSpec, SpecError> {
-    let task = || config.task.clone();
-    if !matches!(observations, Space::Box { .. }) {
-        return Err(SpecError::Observations { task: task(), space: kind(observations) });
+/// If the settings do not fit the task's spaces, or its action masks do not.
+pub fn network_spec(config: &Config, envs: &dyn VecEnv) -> Result<NetworkSpec, SpecError> {
+    let mask = envs.action_mask_width();
+    let mut observation = observation(config, envs.observation_space())?;
+    let policy = policy(config, observation, envs.action_space())?;
+    if mask > 0 {
+        observation = unmasked(config, observation, &policy, mask)?;
     }
+    let head = HeadLayout::new(policy, config.network.pathways == Pathways::Dual, config.critic.heads());
+    let head = HeadLayout { masked: mask > 0, ..head };
+    Ok(NetworkSpec::new(&config.network, observation, head))
+}
+
+/// An observation without the mask at its end.
+fn unmasked(config: &Config, observation: Observation, policy: &Policy, mask: usize) -> Result<Observation, SpecError> {
+    let logits = policy.logits();
+    let what = match observation {
+        _ if policy.is_continuous() => "and takes real actions, which masks are not for".to_owned(),
+        Observation::Image { .. } => "and shows images, which have no room for them".to_owned(),
+        _ if mask != logits => {
+            format!("and its actions have {logits} options; give a number for each option of each choice")
+        }
+        Observation::Numbers(all) if all <= mask => "and nothing to observe beside; observe a constant".to_owned(),
+        Observation::Numbers(all) => return Ok(Observation::Numbers(all - mask)),
+    };
+    Err(SpecError::Mask { task: config.task.clone(), mask, what })
+}
+
+/// What an observation is to the network, a mask at its end included.
+fn observation(config: &Config, observations: &Space) -> Result<Observation, SpecError> {
+    let (task, encoder) = (config.task.clone(), config.network.encoder);
+    let &Space::Image { channels, height, width, pixel } = observations else {
+        let space = kind(observations);
+        return match observations {
+            Space::Box { .. } if encoder == Encoder::Mlp => Ok(Observation::Numbers(observations.width())),
+            Space::Box { .. } => Err(SpecError::NoImage { task, encoder: encoder.name(), space }),
+            _ => Err(SpecError::Observations { task, space }),
+        };
+    };
+    let smallest = encoder.smallest();
+    if channels == 0 || height.min(width) < smallest {
+        let fix = match encoder {
+            Encoder::NatureCnn => "resize them in the task, or set it to \"impala-cnn\" or \"minatar-cnn\"",
+            _ => "give larger ones in the task",
+        };
+        let encoder = encoder.name();
+        return Err(SpecError::SmallImage { task, encoder, smallest, channels, height, width, fix });
+    }
+    let bytes = pixel == Pixel::Byte;
+    if bytes && config.normalize.observations {
+        return Err(SpecError::NormalizedBytes { task });
+    }
+    Ok(Observation::Image { channels, height, width, bytes })
+}
+
+fn policy(config: &Config, observation: Observation, actions: &Space) -> Result<Policy, SpecError> {
+    let task = || config.task.clone();
     let network = &config.network;
     let discrete = |nvec: Vec<usize>| {
         for (key, set) in [
@@ -99,8 +201,7 @@ pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> R
         }
         Ok(Policy::Categorical { nvec })
     };
-    let inputs = observations.width();
-    let policy = match actions {
+    Ok(match actions {
         Space::Discrete { n } => discrete(vec![*n])?,
         Space::MultiDiscrete { nvec } => discrete(nvec.clone())?,
         Space::MultiBinary { n } => discrete(vec![2; *n])?,
@@ -119,19 +220,12 @@ pub fn network_spec(config: &Config, observations: &Space, actions: &Space) -> R
             }
             let (dims, squash) = (low.len(), network.squash);
             if network.state_dependent_exploration {
-                let features = network.hidden.last().copied().unwrap_or(inputs);
+                let features = network.features(observation);
                 Policy::StateDependent { dims, features, squash }
             } else {
                 Policy::Gaussian { dims, squash }
             }
         }
-    };
-    Ok(MlpSpec {
-        inputs,
-        hidden: network.hidden.clone(),
-        activation: network.activation,
-        shared_trunk: network.shared_trunk,
-        head: HeadLayout { policy, dual: network.pathways == Pathways::Dual, value_heads: config.critic.heads() },
     })
 }
 

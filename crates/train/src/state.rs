@@ -39,7 +39,7 @@ impl<B: Backend> Trainer<B> {
         restore_progress(checkpoint, &mut self.sessions[agent])?;
         restore_tonic(checkpoint, &mut self.sessions[agent]);
         self.restore_learner(agent, checkpoint)?;
-        let inputs = self.learner.spec().inputs;
+        let inputs = self.learner.spec().observation.words();
         restore_statistics(checkpoint, &mut self.sessions[agent], inputs)?;
         self.restore_environments(agent, checkpoint)
     }
@@ -57,6 +57,7 @@ impl<B: Backend> Trainer<B> {
             ("saved_at", Some(progress.saved_at)),
             ("reported_at", Some(progress.reported_at)),
             ("solved_at_steps", progress.solved_at_steps),
+            ("env_failures", Some(session.failures).filter(|&failures| failures > 0)),
         ];
         let numbers = [
             ("wall_seconds", Some(session.wall_seconds())),
@@ -110,6 +111,7 @@ impl<B: Backend> Trainer<B> {
     }
 
     fn restore_environments(&mut self, agent: usize, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        let memory = self.learner.spec().inputs() - self.learner.spec().observed();
         let session = &mut self.sessions[agent];
         let (count, state_width) = (session.config.num_envs, self.source.state_width());
         let snapshot = Snapshot {
@@ -121,12 +123,23 @@ impl<B: Backend> Trainer<B> {
             steps: checkpoint.u32("envs.steps", &[count])?.to_vec(),
             total_steps: checkpoint.u32("envs.total_steps", &[count])?.to_vec(),
         };
+        if memory > 0 {
+            session.memory = checkpoint.f32("envs.memory", &[count, memory])?.to_vec();
+        }
         let episodes = &mut session.episodes;
         episodes.running_returns = checkpoint.f64("episodes.running_returns", &[count])?.to_vec();
         episodes.running_lengths = checkpoint.u32("episodes.running_lengths", &[count])?.to_vec();
         let finished = checkpoint.shape("episodes.returns")?.to_vec();
         episodes.returns = checkpoint.f64("episodes.returns", &finished)?.iter().copied().collect();
         episodes.lengths = checkpoint.f64("episodes.lengths", &[episodes.returns.len()])?.iter().copied().collect();
+        if state_width == 0 {
+            // Without their state the environments start new episodes.
+            (0..count).for_each(|env| episodes.abandon(env));
+            if let Some(scaler) = &mut session.scaler {
+                let gamma = f64::from(session.config.gamma());
+                *scaler = ReturnScaler::from_parts(gamma, vec![0.0; count], scaler.moments().clone());
+            }
+        }
         let steps = checkpoint.counter("batch_steps")? as u32;
         self.source.restore(self.learner.backend(), agent, &snapshot, steps, session)
     }
@@ -137,6 +150,7 @@ fn restore_progress(checkpoint: &Checkpoint, session: &mut Session) -> Result<()
     progress.steps = checkpoint.counter("steps")?;
     progress.iterations = checkpoint.counter("iterations")? as u32;
     session.episodes.finished = checkpoint.counter("episodes")?;
+    session.failures = checkpoint.counters.get("env_failures").copied().unwrap_or(0);
     progress.evaluated_at = checkpoint.counter("evaluated_at")?.min(progress.steps);
     progress.saved_at = checkpoint.counter("saved_at")?.min(progress.steps);
     progress.reported_at = checkpoint.counter("reported_at")?.min(progress.steps);
@@ -175,6 +189,11 @@ fn save_environments(checkpoint: &mut Checkpoint, snapshot: Snapshot, session: &
     checkpoint.counters.insert("env_seed".into(), snapshot.seed);
     let states = Array::new([session.config.num_envs, snapshot.state_width], snapshot.states);
     checkpoint.tensors.insert("envs.states".into(), states);
+    if !session.memory.is_empty() {
+        let width = session.memory.len() / session.config.num_envs;
+        let memory = Array::new([session.config.num_envs, width], session.memory.clone());
+        checkpoint.tensors.insert("envs.memory".into(), memory);
+    }
     put(checkpoint, "envs.episodes", snapshot.episodes);
     put(checkpoint, "envs.steps", snapshot.steps);
     put(checkpoint, "envs.total_steps", snapshot.total_steps);

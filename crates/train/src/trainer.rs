@@ -109,7 +109,7 @@ impl<B: Backend> Trainer<B> {
         evaluator: Option<Learner<Cpu>>,
         make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError>,
     ) -> Result<Self, TrainError> {
-        let (agents, inputs) = (configs.len(), learner.spec().inputs);
+        let (agents, inputs) = (configs.len(), learner.spec().observation.words());
         let Config { critic, num_envs, .. } = &configs[0];
         let rollout =
             Rollout::new(learner.backend(), learner.spec(), critic, agents, configs[0].num_steps(), *num_envs);

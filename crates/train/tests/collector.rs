@@ -1,10 +1,10 @@
 //! Rollouts on the host against a plain loop: the same numbers whatever the threads, and however the environments are split.
 
-use striatum_agent::{FusedNetwork, Learner, LearnerState, Network, Pass, Rollout, WithOutputs, initial_weights};
-use striatum_envs::{Purpose, Snapshot, StepBuffers, Stream, VecEnv};
-use striatum_kernels::{
-    Cpu, KernelError, MlpSpec, Noise, PolicyHead, ReturnScaler, RunningMoments, environment_action,
+use striatum_agent::{
+    FusedNetwork, Learner, LearnerState, Network, NetworkSpec, Pass, Rollout, WithOutputs, initial_weights,
 };
+use striatum_envs::{Purpose, Snapshot, StepBuffers, Stream, VecEnv};
+use striatum_kernels::{Cpu, KernelError, Noise, PolicyHead, ReturnScaler, RunningMoments, environment_action};
 use striatum_train::TrainError;
 use striatum_train::collector::Collector;
 use striatum_train::config::{Config, Request};
@@ -37,9 +37,9 @@ fn make(task: &str, count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
     Ok(striatum_envs::make(task, count)?)
 }
 
-fn spec_of(config: &Config) -> MlpSpec {
+fn spec_of(config: &Config) -> NetworkSpec {
     let envs = make(&config.task, 1).expect("a task");
-    network_spec(config, envs.observation_space(), envs.action_space()).expect("a network")
+    network_spec(config, &*envs).expect("a network")
 }
 
 /// A network that is asked through the backend at every step, as one on another device.
@@ -65,9 +65,9 @@ impl Network<Cpu> for Remote {
     }
 }
 
-fn learner(config: &Config, spec: &MlpSpec, threads: usize, remote: bool) -> Learner<Cpu> {
+fn learner(config: &Config, spec: &NetworkSpec, threads: usize, remote: bool) -> Learner<Cpu> {
     let cpu = Cpu::with_threads(threads);
-    let fused = FusedNetwork::new(spec, 1, &cpu);
+    let fused = FusedNetwork::new(&spec.as_mlp().expect("a multilayer perceptron"), 1, &cpu);
     let network: Box<dyn Network<Cpu>> = if remote { Box::new(Remote(fused)) } else { Box::new(fused) };
     let state = LearnerState::new(initial_weights(spec, &config.network, config.seed));
     Learner::new(cpu, network, spec.clone(), &[state]).expect("a learner")
@@ -76,7 +76,7 @@ fn learner(config: &Config, spec: &MlpSpec, threads: usize, remote: bool) -> Lea
 /// One environment batch, one step after the other.
 struct Plain {
     config: Config,
-    spec: MlpSpec,
+    spec: NetworkSpec,
     learner: Learner<Cpu>,
     policy: PolicyHead,
     envs: Box<dyn VecEnv>,
@@ -96,10 +96,10 @@ impl Plain {
         learner.read_log_std(0, &mut log_std).expect("the CPU works");
         policy.load(&log_std);
         let mut envs = make(&config.task, n).expect("a task");
-        let mut observations = vec![0.0; n * spec.inputs];
+        let mut observations = vec![0.0; n * spec.inputs()];
         envs.reset(config.seed, 0, &mut observations).expect("finite numbers");
         Self {
-            moments: RunningMoments::new(spec.inputs),
+            moments: RunningMoments::new(spec.inputs()),
             scaler: ReturnScaler::new(f64::from(config.gamma()), n),
             exploration: vec![0.0; if spec.head.policy.features() > 0 { n * log_std.len() } else { 0 }],
             config: config.clone(),
@@ -226,7 +226,7 @@ impl Collected {
         let learner = learner(config, &spec, threads, remote);
         Self {
             collector: Collector::new(config, &spec, parallel, &make_envs).expect("environments"),
-            session: Session::new(config.clone(), spec.inputs, None),
+            session: Session::new(config.clone(), spec.inputs(), None),
             rollout: Rollout::new(learner.backend(), &spec, &config.critic, 1, STEPS, config.num_envs),
             learner,
         }

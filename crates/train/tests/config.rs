@@ -93,7 +93,7 @@ fn toml_has_each_key_once_under_its_comment() {
     }
     assert!(text.contains("learning_rate = 0.00025\n"), "the shortest form of an f32:\n{text}");
     assert!(text.contains("\nhidden = [64, 64]\n"));
-    assert_eq!(text.matches("\n[").count(), 8, "eight sections");
+    assert_eq!(text.matches("\n[").count(), 9, "nine sections");
 }
 
 #[test]
@@ -111,6 +111,23 @@ fn toml_parses_back_to_an_equal_config_with_further_comments_too() {
     assert_eq!(Config::from_toml(&text, "the text").unwrap(), config);
     let commented = text.replace("\n[", "\n# mine\n[") + "# the end\n";
     assert_eq!(Config::from_toml(&commented, "the text").unwrap(), config);
+}
+
+#[test]
+fn atari_games_get_cleanrl_s_wrappers_unless_told_otherwise() {
+    let of = |task: &str, sets: &[&str]| {
+        let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+        Config::resolve(&Request { task: task.to_owned(), sets, ..Request::default() }).unwrap().wrappers
+    };
+    let plain = striatum_envs::wrappers::WrapperSettings::default();
+    let atari = of("gym:ALE/Breakout-v5", &[]);
+    assert_eq!((atari.noop_max, atari.frame_skip, &atari.resize[..], atari.frame_stack), (30, 4, &[84, 84][..], 4));
+    assert!(atari.episodic_life && atari.fire_reset && atari.reward_sign && atari.grayscale && atari.max_pool);
+    assert_eq!(of("Custom-v0", &[]), plain);
+    let none = of("gym:ALE/Breakout-v5", &["wrappers.preset=none", "wrappers.frame_stack=2"]);
+    assert_eq!((none.frame_skip, none.frame_stack), (1, 2));
+    let asked = of("Custom-v0", &["wrappers.preset=atari", "wrappers.resize=64"]);
+    assert_eq!((asked.noop_max, &asked.resize[..]), (30, &[64, 64][..]));
 }
 
 proptest! {
@@ -245,7 +262,7 @@ fn set_takes_toml_values_and_bare_words() {
 
 #[test]
 fn every_preset_is_valid_and_holds_only_what_differs() {
-    assert_eq!(PRESETS.len(), 22);
+    assert_eq!(PRESETS.len(), 32);
     let defaults: Vec<_> = leaves(&Table::try_from(Config::default()).unwrap());
     for (task, algo, text) in PRESETS {
         let request = Request { task: (*task).to_owned(), algo: Some(*algo), ..Request::default() };
@@ -267,10 +284,16 @@ fn every_preset_is_valid_and_holds_only_what_differs() {
 
 #[test]
 fn every_file_of_configs_is_built_in() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let found: BTreeSet<String> = files.filter(|name| name.ends_with(".toml")).collect();
+    let files = |folder: &str| -> Vec<String> {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs").join(folder);
+        let files = std::fs::read_dir(path).unwrap();
+        files.map(|entry| format!("{folder}{}", entry.unwrap().file_name().into_string().unwrap())).collect()
+    };
+    let all = files("").into_iter().chain(files("MinAtar/"));
+    let found: BTreeSet<String> = all.filter(|name| name.ends_with(".toml")).collect();
     let algo = |algo: &Algorithm| format!("{algo:?}").to_lowercase();
-    assert_eq!(found, PRESETS.iter().map(|(task, a, _)| format!("{task}.{}.toml", algo(a))).collect());
+    let file = |task: &str| task.trim_start_matches("gym:").to_owned();
+    assert_eq!(found, PRESETS.iter().map(|(task, a, _)| format!("{}.{}.toml", file(task), algo(a))).collect());
+    assert_eq!(preset("gym:CartPole-v1", Algorithm::Ppo), preset("CartPole-v1", Algorithm::Ppo));
     assert!(preset("CartPole-v0", Algorithm::Ppo).is_none());
 }

@@ -52,7 +52,7 @@ fn export(case: &Case, seed: u64) -> PolicyExport {
         hidden: case.hidden.to_vec(),
         activation: case.activation,
         shared_trunk: case.shared_trunk,
-        head: HeadLayout { policy: case.policy.clone(), dual: case.dual, value_heads: 1 },
+        head: HeadLayout::new(case.policy.clone(), case.dual, 1),
     };
     let mut params = vec![0.0; spec.param_count()];
     for param in spec.params() {
@@ -62,6 +62,7 @@ fn export(case: &Case, seed: u64) -> PolicyExport {
     let dims = if case.policy.is_continuous() { case.policy.action_width() } else { 0 };
     PolicyExport {
         task: "Test-v0".into(),
+        spec: spec.into(),
         params,
         observation_normalizer: case.normalized.then(|| ObservationNormalizer {
             // The last column is the hard one: its mean is large beside its deviation.
@@ -73,7 +74,6 @@ fn export(case: &Case, seed: u64) -> PolicyExport {
         action_high: [2.0, 4.0, 0.1][..dims].to_vec(),
         tone: 0.3,
         inverse_temperature: 1.7,
-        spec,
     }
 }
 
@@ -115,10 +115,10 @@ fn every_kind_of_policy_is_written_in_both_formats() {
 
 /// One input, no hidden layer, so that everything is worked by hand.
 fn tiny(policy: Policy, dual: bool, params: &[f32]) -> PolicyExport {
-    let head = HeadLayout { policy, dual, value_heads: 1 };
+    let head = HeadLayout::new(policy, dual, 1);
     PolicyExport {
         task: "Tiny".into(),
-        spec: MlpSpec { inputs: 1, hidden: vec![], activation: Activation::Tanh, shared_trunk: true, head },
+        spec: MlpSpec { inputs: 1, hidden: vec![], activation: Activation::Tanh, shared_trunk: true, head }.into(),
         params: params.to_vec(),
         observation_normalizer: None,
         action_low: vec![],

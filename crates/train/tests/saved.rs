@@ -30,10 +30,10 @@ fn largest_difference(config: Config) -> f32 {
     let exported = export.evaluate(&observations).unwrap();
 
     let envs = make_envs(1).unwrap();
-    let spec = network_spec(&config, envs.observation_space(), envs.action_space()).unwrap();
+    let spec = network_spec(&config, &*envs).unwrap();
     let (Engine::Cpu(mut learner), _) = open(&config, &spec).unwrap() else { panic!("not on the CPU") };
     load_learner(&mut learner, saved.checkpoint()).unwrap();
-    let normalizer = saved.normalizer(spec.inputs).unwrap();
+    let normalizer = saved.normalizer(spec.inputs()).unwrap();
     let mut rows = observations.clone();
     if let Some(moments) = normalizer {
         moments.standardizer(config.normalize.observation_clip).apply(&mut rows);

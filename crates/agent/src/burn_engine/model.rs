@@ -1,9 +1,12 @@
 //! The dual-pathway actor-critic as a burn module.
 
-use burn::module::{Initializer, Module};
-use burn::nn::{Linear, LinearConfig};
+use super::encoder::{Convolutions, layer_norm, linear};
+use super::memory::{Memory, Past};
+use crate::NetworkSpec;
+use burn::module::Module;
+use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Device, Tensor, activation};
-use striatum_kernels::{Activation, MlpSpec};
+use striatum_kernels::Activation;
 
 /// What the heads read, `[R, features]` each; the same tensor twice where actor and critic share their layers.
 #[derive(Clone, Debug)]
@@ -25,69 +28,62 @@ impl Features {
 /// A burn module that can be trained: observations to output rows, in two stages, so that the heads can learn from another
 /// gradient than the layers below them (`kappa`). Its parameters, in visiting order, are the arena.
 pub trait BurnModel: Module {
-    /// The layers below the heads; observations are `[R, inputs]`.
+    /// The layers below the heads; observations are `[R, numbers]`, pixels of bytes unpacked and 0 to 1.
     fn trunk(&self, observations: Tensor<2>) -> Features;
 
-    /// Output rows `[R, W]`, laid out as a [`HeadLayout`](striatum_kernels::HeadLayout).
+    /// The same of a network with memory, and the state after every row, `[R, carried]`: what is called in place of
+    /// [`trunk`](Self::trunk) where `network.memory` is not `none`.
+    fn recall(&self, observations: Tensor<2>, past: &Past) -> (Features, Tensor<2>) {
+        (self.trunk(observations), past.state.clone().repeat_dim(0, past.steps))
+    }
+
+    /// Output rows laid out as a [`HeadLayout`](striatum_kernels::HeadLayout), without mask and state.
     fn heads(&self, features: Features) -> Tensor<2>;
 }
 
-/// The multilayer actor-critic that an [`MlpSpec`] describes.
+/// The actor-critic that a [`NetworkSpec`] describes.
 #[derive(Module, Debug)]
 pub struct ActorCritic {
-    hidden: Vec<Linear>,
+    actor: Trunk,
     direct: Linear,
     indirect: Option<Linear>,
-    critic: Vec<Linear>,
+    critic: Option<Trunk>,
     value: Linear,
-    #[module(skip)]
-    activation: Activation,
-    #[module(skip)]
-    shared_trunk: bool,
     #[module(skip)]
     emits_features: bool,
 }
 
 impl ActorCritic {
     /// A network of zeros, to be loaded from an arena.
-    pub fn new(spec: &MlpSpec, device: &Device) -> Self {
-        let linear = |inputs: usize, outputs: usize| {
-            LinearConfig::new(inputs, outputs).with_initializer(Initializer::Zeros).init(device)
-        };
-        let layers = || {
-            let inputs = std::iter::once(&spec.inputs).chain(&spec.hidden);
-            inputs.zip(&spec.hidden).map(|(&inputs, &outputs)| linear(inputs, outputs)).collect::<Vec<_>>()
-        };
+    pub fn new(spec: &NetworkSpec, device: &Device) -> Self {
         let (features, logits) = (spec.features(), spec.head.policy.logits());
         Self {
-            hidden: layers(),
-            direct: linear(features, logits),
-            indirect: spec.head.dual.then(|| linear(features, logits)),
-            critic: if spec.shared_trunk { Vec::new() } else { layers() },
-            value: linear(features, spec.head.value_heads),
-            activation: spec.activation,
-            shared_trunk: spec.shared_trunk,
+            actor: Trunk::new(spec, device),
+            direct: linear(features, logits, device),
+            indirect: spec.head.dual.then(|| linear(features, logits, device)),
+            critic: (!spec.shared_trunk).then(|| Trunk::new(spec, device)),
+            value: linear(features, spec.head.value_heads, device),
             emits_features: spec.head.policy.features() > 0,
         }
-    }
-
-    fn layers(&self, layers: &[Linear], observations: Tensor<2>) -> Tensor<2> {
-        layers.iter().fold(observations, |x, layer| {
-            let x = layer.forward(x);
-            match self.activation {
-                Activation::Tanh => activation::tanh(x),
-                Activation::Relu => activation::relu(x),
-                Activation::Silu => activation::silu(x),
-            }
-        })
     }
 }
 
 impl BurnModel for ActorCritic {
     fn trunk(&self, observations: Tensor<2>) -> Features {
-        let actor = self.layers(&self.hidden, observations.clone());
-        let critic = if self.shared_trunk { actor.clone() } else { self.layers(&self.critic, observations) };
+        let actor = self.actor.forward(observations.clone());
+        let critic = self.critic.as_ref().map_or_else(|| actor.clone(), |critic| critic.forward(observations));
         Features { actor, critic }
+    }
+
+    fn recall(&self, observations: Tensor<2>, past: &Past) -> (Features, Tensor<2>) {
+        let [actor, mut state] = self.actor.recall(observations.clone(), past, 0);
+        let mut critic = actor.clone();
+        if let Some(own) = &self.critic {
+            let [features, own_state] = own.recall(observations, past, state.dims()[1]);
+            critic = features;
+            state = Tensor::cat(vec![state, own_state], 1);
+        }
+        (Features { actor, critic }, state)
     }
 
     fn heads(&self, features: Features) -> Tensor<2> {
@@ -98,5 +94,67 @@ impl BurnModel for ActorCritic {
             columns.push(features.actor.detach());
         }
         Tensor::cat(columns, 1)
+    }
+}
+
+/// Encoder, hidden layers and memory.
+#[derive(Module, Debug)]
+struct Trunk {
+    encoder: Option<Convolutions>,
+    hidden: Vec<Hidden>,
+    memory: Option<Memory>,
+    #[module(skip)]
+    activation: Activation,
+}
+
+/// A linear layer, and what normalises its outputs.
+#[derive(Module, Debug)]
+struct Hidden {
+    linear: Linear,
+    norm: Option<LayerNorm>,
+}
+
+impl Trunk {
+    fn new(spec: &NetworkSpec, device: &Device) -> Self {
+        let encoded = spec.encoded();
+        let inputs = std::iter::once(&encoded).chain(&spec.hidden);
+        let layer = |(&inputs, &outputs): (&usize, &usize)| Hidden {
+            linear: linear(inputs, outputs, device),
+            norm: layer_norm(spec, outputs, device),
+        };
+        Self {
+            encoder: Convolutions::new(spec, device),
+            hidden: inputs.zip(&spec.hidden).map(layer).collect(),
+            memory: Memory::new(spec, spec.remembered(), device),
+            activation: spec.activation,
+        }
+    }
+
+    /// What the heads read, and the state after it; that before it begins in column `column` of the past's.
+    fn recall(&self, observations: Tensor<2>, past: &Past, column: usize) -> [Tensor<2>; 2] {
+        let x = self.forward(observations);
+        match &self.memory {
+            None => [x, past.state.clone().narrow(1, column, 0)],
+            Some(memory) => memory.forward(x, past, column),
+        }
+    }
+
+    fn forward(&self, observations: Tensor<2>) -> Tensor<2> {
+        let encoded = match &self.encoder {
+            None => observations,
+            Some(encoder) => encoder.forward(observations),
+        };
+        self.hidden.iter().fold(encoded, |x, layer| {
+            let x = layer.linear.forward(x);
+            let x = match &layer.norm {
+                None => x,
+                Some(norm) => norm.forward(x),
+            };
+            match self.activation {
+                Activation::Tanh => activation::tanh(x),
+                Activation::Relu => activation::relu(x),
+                Activation::Silu => activation::silu(x),
+            }
+        })
     }
 }

@@ -1,10 +1,10 @@
 //! A burn module as a [`Network`].
 
-use super::{Bridge, BurnModel};
-use crate::{Network, Pass, WithOutputs};
+use super::{Bridge, BurnModel, Past};
+use crate::{Network, NetworkSpec, Observation, Pass, WithOutputs};
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor};
-use striatum_kernels::{Backend, KernelError, LossArgs, TakeColumnsArgs};
+use striatum_kernels::{Backend, KernelError, LossArgs, TakeColumnsArgs, UnpackBytesArgs};
 
 /// A burn module on a burn device for one agent, trained through autodiff with the output gradients that the loss kernel computes.
 pub struct BurnNetwork<M> {
@@ -13,31 +13,102 @@ pub struct BurnNetwork<M> {
     /// Without.
     inference: M,
     device: Device,
+    observation: Observation,
+    /// Numbers of a mask, and of a memory's state; 0 without.
+    mask: usize,
+    carried: usize,
+    /// Width of a row.
     inputs: usize,
     param_count: usize,
 }
 
+/// What a module is given, and what a row has beside.
+struct Row {
+    observations: Tensor<2>,
+    mask: Option<Tensor<2>>,
+    past: Option<Past>,
+}
+
 impl<M: BurnModel> BurnNetwork<M> {
-    /// A network of `inputs` numbers a row; `make` builds the module on a device, and `device` has no autodiff.
-    pub fn new(inputs: usize, device: &Device, make: impl Fn(&Device) -> M) -> Self {
+    /// A network of a spec; `make` builds its module on a device, and `device` has no autodiff.
+    pub fn new(spec: &NetworkSpec, device: &Device, make: impl Fn(&Device) -> M) -> Self {
         let model = make(&device.clone().autodiff());
         let inference = model.valid();
         let param_count = model.num_params();
-        Self { model, inference, device: device.clone(), inputs, param_count }
+        Self {
+            model,
+            inference,
+            device: device.clone(),
+            observation: spec.observation,
+            mask: spec.head.mask_width(),
+            carried: spec.head.carried,
+            inputs: spec.inputs(),
+            param_count,
+        }
     }
 
     fn training_device(&self) -> Device {
         self.device.clone().autodiff()
     }
 
-    /// The outputs that the heads learn from, and, if the layers below learn from another gradient, those for them: the first then come
-    /// from features cut off the graph, and the second from heads cut off it.
-    fn outputs(&self, observations: Tensor<2>, asymmetric: bool) -> (Tensor<2>, Option<Tensor<2>>) {
-        let features = self.model.trunk(observations);
-        if !asymmetric {
-            return (self.model.heads(features), None);
+    /// Rows with pixels as numbers, from rows that `fill` writes, `[R, inputs]`.
+    fn input<B: Bridge>(
+        &self,
+        backend: &B,
+        device: &Device,
+        rows: usize,
+        fill: impl FnOnce(&mut B::Buffer),
+    ) -> Result<Tensor<2>, KernelError> {
+        if !self.observation.is_packed() {
+            return backend.tensor([rows, self.inputs], device, fill);
         }
-        (self.model.heads(features.detach()), Some(self.model.clone().no_grad().heads(features)))
+        let (bytes, rest) = (self.observation.len(), self.inputs - self.observation.words());
+        let mut source = backend.zeros(rows * self.inputs);
+        fill(&mut source);
+        backend.tensor([rows, bytes + rest], device, |out| {
+            backend.unpack_bytes(UnpackBytesArgs { rows, bytes, rest, source: &source, out });
+        })
+    }
+
+    /// Takes rows apart, which are sequences of so many steps.
+    fn split(&self, rows: Tensor<2>, steps: usize) -> Row {
+        if self.mask + self.carried == 0 {
+            return Row { observations: rows, mask: None, past: None };
+        }
+        let (count, numbers) = (rows.dims()[0], self.observation.len());
+        let part = |column, width| rows.clone().narrow(1, column, width);
+        let start = numbers + self.mask;
+        Row {
+            observations: part(0, numbers),
+            mask: (self.mask > 0).then(|| part(numbers, self.mask)),
+            past: (self.carried > 0).then(|| Past {
+                steps,
+                start: part(start, 1),
+                state: part(start + 1, self.carried).narrow(0, 0, count / steps),
+            }),
+        }
+    }
+
+    /// The outputs that the heads learn from, and, if the layers below learn from another gradient, those for them: the first then come
+    /// from features cut off the graph, and the second from heads cut off it. Mask and state stand behind both, cut off as well.
+    fn outputs(&self, model: &M, rows: Tensor<2>, steps: usize, asymmetric: bool) -> (Tensor<2>, Option<Tensor<2>>) {
+        let Row { observations, mask, past } = self.split(rows, steps);
+        let (features, state) = match &past {
+            None => (model.trunk(observations), None),
+            Some(past) => {
+                let (features, state) = model.recall(observations, past);
+                (features, Some(state.detach()))
+            }
+        };
+        let behind: Vec<_> = mask.into_iter().chain(state).collect();
+        let whole = |heads: Tensor<2>| match behind.is_empty() {
+            true => heads,
+            false => Tensor::cat([&[heads][..], &behind].concat(), 1),
+        };
+        if !asymmetric {
+            return (whole(model.heads(features)), None);
+        }
+        (whole(model.heads(features.detach())), Some(whole(model.clone().no_grad().heads(features))))
     }
 }
 
@@ -59,19 +130,19 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
         rows: usize,
         with: &mut WithOutputs<'_, B>,
     ) -> Result<(), KernelError> {
-        let observations =
-            backend.tensor([rows, self.inputs], &self.device, |memory| backend.write(memory, 0, observations))?;
-        backend.read_tensor(self.inference.heads(self.inference.trunk(observations)), |outputs| with(outputs))
+        let observations = self.input(backend, &self.device, rows, |memory| backend.write(memory, 0, observations))?;
+        let (outputs, _) = self.outputs(&self.inference, observations, 1, false);
+        backend.read_tensor(outputs, |outputs| with(outputs))
     }
 
     fn differentiate(&mut self, backend: &B, pass: Pass<'_, B>) -> Result<(), KernelError> {
         let device = self.training_device();
         let (rows, asymmetric) = (pass.batch.rows, pass.is_asymmetric());
         let shape = [rows, pass.layout.width()];
-        let observations = backend.tensor([rows, self.inputs], &device, |memory| {
+        let observations = self.input(backend, &device, rows, |memory| {
             backend.gather(1, self.inputs, pass.observations, pass.batch.selection, rows, memory);
         })?;
-        let (outputs, trunk) = self.outputs(observations, asymmetric);
+        let (outputs, trunk) = self.outputs(&self.model, observations, pass.sequence, asymmetric);
 
         let mut d_trunk = None;
         let d_outputs = backend.read_tensor(outputs.clone().inner(), |outputs| {

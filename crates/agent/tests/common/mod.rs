@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use striatum_agent::Network;
+#[cfg(feature = "burn")]
+use striatum_agent::burn_engine::{ActorCritic, BurnNetwork};
 use striatum_kernels::{
     Activation, Backend, Cpu, CriticKind, HeadLayout, LOSS_METRICS, LogStd, LossParams, Minibatch, MlpSpec, Objective,
     PassArgs, Policy, Selection,
@@ -13,13 +15,14 @@ pub fn spec(policy: Policy, dual: bool, hidden: &[usize], shared_trunk: bool, ac
     if let Policy::StateDependent { features, .. } = &mut policy {
         *features = hidden.last().copied().unwrap_or(5);
     }
-    MlpSpec {
-        inputs: 5,
-        hidden: hidden.to_vec(),
-        activation,
-        shared_trunk,
-        head: HeadLayout { policy, dual, value_heads: 1 },
-    }
+    MlpSpec { inputs: 5, hidden: hidden.to_vec(), activation, shared_trunk, head: HeadLayout::new(policy, dual, 1) }
+}
+
+/// The burn engine's network of a multilayer perceptron.
+#[cfg(feature = "burn")]
+pub fn burn_network(spec: &MlpSpec, device: &burn::tensor::Device) -> BurnNetwork<ActorCritic> {
+    let spec = spec.clone().into();
+    BurnNetwork::new(&spec, device, |device| ActorCritic::new(&spec, device))
 }
 
 /// Every policy kind.
@@ -177,6 +180,7 @@ impl Rows {
                         tone: &upload(&self.tone),
                         inverse_temperature: &upload(&self.inverse_temperature),
                     },
+                    sequence: 1,
                     observations: &upload(observations),
                     moments: &upload(&self.moments()),
                     log_std: LogStd { stride: count, at: count - spec.head.policy.log_std_len() },

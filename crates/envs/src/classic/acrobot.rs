@@ -1,7 +1,8 @@
 //! Swing up a double pendulum by its elbow (Sutton 1996).
 
 use super::numbers;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::{colors, corners, placed};
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use std::f64::consts::PI;
 use striatum_rng::Stream;
 
@@ -120,5 +121,25 @@ impl Env for Acrobot {
         self.state = numbers(state, ["angle 1", "angle 2", "angular velocity 1", "angular velocity 2"])?;
         self.observe(observation);
         Ok(())
+    }
+
+    /// Both links and the height to be reached, as in Gymnasium.
+    fn scene(&self, _: Option<LastStep<'_>>) -> Option<Scene> {
+        let mut scene = Scene::new(500.0, 500.0, colors::WHITE);
+        let middle = scene.width / 2.0;
+        let scale = middle / (2.0 * LENGTH + 0.2);
+        let [a, b, ..] = self.state;
+        let elbow = [middle + scale * a.sin(), middle - scale * a.cos()];
+        scene.line([[0.0, middle + scale], [scene.width, middle + scale]], 1.0, colors::BLACK);
+        for (joint, angle) in [([middle; 2], a), (elbow, a + b)] {
+            let link = corners(0.0, -0.1 * scale, LENGTH * scale, 0.1 * scale);
+            scene.polygon(placed(link, angle - PI / 2.0, joint), [0, 204, 204]);
+            scene.disc(joint, 0.1 * scale, [204, 204, 0]);
+        }
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        15.0
     }
 }

@@ -1,7 +1,8 @@
 //! A pole on a cart (Barto, Sutton and Anderson 1983).
 
 use super::numbers;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::{colors, corners, placed};
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 const GRAVITY: f64 = 9.8;
@@ -85,4 +86,30 @@ impl Env for CartPole {
         self.observe(observation);
         Ok(())
     }
+
+    fn scene(&self, _: Option<LastStep<'_>>) -> Option<Scene> {
+        Some(draw(self.state[0], self.state[2]))
+    }
+
+    fn frame_rate(&self) -> f32 {
+        50.0
+    }
+}
+
+/// Cart and pole, as in Gymnasium.
+pub(crate) fn draw(position: f64, angle: f64) -> Scene {
+    const TRACK: f64 = 100.0;
+    const POLE_WIDTH: f64 = 10.0;
+    let mut scene = Scene::new(600.0, 400.0, colors::WHITE);
+    let scale = scene.width / (2.0 * POSITION_LIMIT);
+    let cart = [position * scale + scene.width / 2.0, TRACK];
+    let axle = [cart[0], TRACK + 7.5];
+    scene.line([[0.0, TRACK], [scene.width, TRACK]], 1.0, colors::BLACK);
+    scene.polygon(placed(corners(-25.0, -15.0, 25.0, 15.0), 0.0, cart), colors::BLACK);
+    let half = POLE_WIDTH / 2.0;
+    let pole = corners(-half, -half, half, 2.0 * HALF_LENGTH * scale - half);
+    // A pole of positive angle leans to the right.
+    scene.polygon(placed(pole, -angle, axle), [202, 152, 101]);
+    scene.disc(axle, half, [129, 132, 203]);
+    scene
 }

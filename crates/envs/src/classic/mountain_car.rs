@@ -1,7 +1,8 @@
 //! A weak car in a valley (Moore 1990).
 
 use super::numbers;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::{colors, corners, placed};
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 const MIN_POSITION: f64 = -1.2;
@@ -72,4 +73,38 @@ impl Env for MountainCar {
         self.observe(observation);
         Ok(())
     }
+
+    fn scene(&self, _: Option<LastStep<'_>>) -> Option<Scene> {
+        Some(draw(self.position, GOAL))
+    }
+}
+
+/// The height of the hills.
+fn height(position: f64) -> f64 {
+    (3.0 * position).sin() * 0.45 + 0.55
+}
+
+/// Valley, car and flag, as in Gymnasium.
+pub(super) fn draw(position: f64, goal: f64) -> Scene {
+    const PIECES: u32 = 99;
+    let mut scene = Scene::new(600.0, 400.0, colors::WHITE);
+    let scale = scene.width / (MAX_POSITION - MIN_POSITION);
+    let place = |position: f64| [(position - MIN_POSITION) * scale, height(position) * scale];
+    let piece = |i: u32| place(MIN_POSITION + (MAX_POSITION - MIN_POSITION) * f64::from(i) / f64::from(PIECES));
+    scene.line((0..=PIECES).map(piece).collect::<Vec<_>>(), 1.0, colors::BLACK);
+
+    // Gymnasium's tilt, a little steeper than the hill.
+    let tilt = (3.0 * position).cos();
+    let [x, y] = place(position);
+    let car = [x, y + 10.0];
+    scene.polygon(placed(corners(-20.0, 0.0, 20.0, 20.0), tilt, car), colors::BLACK);
+    for wheel in placed([[10.0, 0.0], [-10.0, 0.0]], tilt, car) {
+        scene.disc(wheel, 8.0, [128, 128, 128]);
+    }
+
+    let [x, y] = place(goal);
+    let top = y + 50.0;
+    scene.line([[x, y], [x, top]], 1.0, colors::BLACK);
+    scene.polygon([[x, top], [x, top - 10.0], [x + 25.0, top - 5.0]], [204, 204, 0]);
+    scene
 }

@@ -1,7 +1,7 @@
 //! A weak car in a valley (Moore 1990), with a continuous force.
 
 use super::numbers;
-use crate::{Env, EnvError, Space, Step};
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 const MIN_POSITION: f64 = -1.2;
@@ -92,5 +92,9 @@ impl Env for MountainCarContinuous {
         [self.position, self.velocity] = numbers(state, ["position", "velocity"])?;
         self.observe(observation);
         Ok(())
+    }
+
+    fn scene(&self, _: Option<LastStep<'_>>) -> Option<Scene> {
+        Some(super::mountain_car::draw(self.position, GOAL))
     }
 }

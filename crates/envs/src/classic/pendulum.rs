@@ -1,7 +1,8 @@
 //! Swing up a pendulum.
 
 use super::numbers;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::{Point, arc, colors, corners, placed};
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use std::f64::consts::PI;
 use striatum_rng::Stream;
 
@@ -74,4 +75,33 @@ impl Env for Pendulum {
         self.observe(observation);
         Ok(())
     }
+
+    /// The rod and the torque that moved it, as in Gymnasium.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        const ROD: [u8; 3] = [204, 77, 77];
+        let mut scene = Scene::new(500.0, 500.0, colors::WHITE);
+        let middle = [scene.width / 2.0; 2];
+        let scale = scene.width / 4.4;
+        let angle = self.angle + PI / 2.0;
+        scene.polygon(placed(corners(0.0, -0.1 * scale, scale, 0.1 * scale), angle, middle), ROD);
+        for end in placed([[0.0, 0.0], [scale, 0.0]], angle, middle) {
+            scene.disc(end, 0.1 * scale, ROD);
+        }
+        if let Some(LastStep { action, .. }) = last {
+            let torque = f64::from(action[0].clamp(-MAX_TORQUE, MAX_TORQUE));
+            draw_torque(&mut scene, middle, torque * scale / 4.0);
+        }
+        scene.disc(middle, 0.05 * scale, colors::BLACK);
+        Some(scene)
+    }
+}
+
+/// Three quarters of a circle with an arrow's head, against the clock if the torque is positive.
+fn draw_torque(scene: &mut Scene, middle: Point, torque: f64) {
+    let (radius, sign) = (torque.abs(), torque.signum());
+    let mirrored = |[x, y]: Point| [middle[0] - sign * x, middle[1] + y];
+    let points = arc([0.0; 2], 0.93 * radius, PI / 2.0, -PI).into_iter().map(mirrored);
+    scene.line(points.collect::<Vec<_>>(), 0.06 * radius, colors::BLACK);
+    let head = [[-1.06, -0.06], [-0.93, 0.0], [-0.79, -0.06], [-0.93, 0.3]].map(|[x, y]| [x * radius, y * radius]);
+    scene.polygon(head.map(mirrored), colors::BLACK);
 }

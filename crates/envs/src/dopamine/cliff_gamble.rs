@@ -4,7 +4,8 @@ use super::{happens, whole};
 use crate::classic::numbers;
 use crate::params::{Arguments, Param};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::colors;
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 const ROWS: u32 = 3;
@@ -128,5 +129,43 @@ impl Env for CliffGamble {
         (self.row, self.column) = (row, column);
         self.observe(observation);
         Ok(())
+    }
+
+    /// The board; a ring round the walker tells what a gamble gave.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        let cell = (640.0 / f64::from(self.columns)).clamp(12.0, 48.0).floor();
+        let (rows, columns) = (ROWS as usize, self.columns as usize);
+        let is_gamble = |row: u32, column: u32| row == 1 && column % PERIOD == PERIOD / 2;
+        let is_end = |row: u32, column: u32| row == ROWS - 1 && (column == 0 || column == self.columns - 1);
+        let mut scene = Scene::board(rows, columns, cell, |row, column| {
+            let (row, column) = (row as u32, column as u32);
+            match () {
+                () if self.is_rock(row, column) => [73, 80, 87],
+                () if is_end(row, column) => [178, 242, 187],
+                () if row == ROWS - 1 => [28, 60, 110],
+                () if is_gamble(row, column) => [208, 191, 255],
+                // A chequered path shows the cells.
+                () if (row + column) % 2 == 0 => [241, 243, 245],
+                () => [233, 236, 239],
+            }
+        });
+        let middles = (0..self.columns).filter(|&column| is_gamble(1, column));
+        let labels = middles.map(|column| (1, column, "?")).chain([(2, 0, "S"), (2, self.columns - 1, "G")]);
+        for (row, column, text) in labels {
+            let at = scene.cell_center(row, column as usize, cell);
+            scene.text(text, at, 0.5 * cell, colors::INK);
+        }
+        let walker = scene.cell_center(self.row as usize, self.column as usize, cell);
+        let gambled = is_gamble(self.row, self.column) && last.is_some_and(|last| last.reward != -1.0);
+        if gambled {
+            let won = last.is_some_and(|last| f64::from(last.reward) > -1.0 - self.toll);
+            scene.disc(walker, 0.48 * cell, if won { colors::GOOD } else { colors::BAD });
+        }
+        scene.disc(walker, 0.34 * cell, [232, 89, 12]);
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        4.0
     }
 }

@@ -4,7 +4,8 @@ use super::{happens, whole};
 use crate::classic::numbers;
 use crate::params::{Arguments, Param, ParamDefault, ParamKind};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::colors;
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 const MOST_STEPS: u32 = 200;
@@ -130,5 +131,46 @@ impl Env for Conditioning {
         self.clock = whole("steps since the cue's onset", clock, -longest..=self.delay.into())? as i32;
         self.observe(observation);
         Ok(())
+    }
+
+    /// The cue as a lamp, the reward as a drop, and where in the trial it is.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        const LAMP: [f64; 2] = [180.0, 230.0];
+        const DROP: [f64; 2] = [420.0, 215.0];
+        const Y: f64 = 70.0;
+        const LONG: f64 = 540.0;
+        let mut scene = Scene::new(600.0, 400.0, colors::WHITE);
+        let is_lit = (0..self.cue as i32).contains(&self.clock);
+        scene.disc(LAMP, 62.0, if is_lit { colors::GOLD } else { colors::FAINT });
+        scene.disc(LAMP, 54.0, if is_lit { [255, 236, 153] } else { colors::PALE });
+        let reward = last.map_or(0.0, |last| last.reward);
+        let color = match reward {
+            reward if reward > 0.0 => colors::AGENT,
+            reward if reward < 0.0 => colors::BAD,
+            _ => colors::PALE,
+        };
+        scene.polygon(
+            [[DROP[0] - 43.0, DROP[1] + 14.0], [DROP[0], DROP[1] + 90.0], [DROP[0] + 43.0, DROP[1] + 14.0]],
+            color,
+        );
+        scene.disc(DROP, 45.0, color);
+        scene.text("cue", [LAMP[0], 340.0], 24.0, colors::INK);
+        scene.text("reward", [DROP[0], 340.0], 24.0, colors::INK);
+
+        // The trial along time: the longest wait, the cue, the reward.
+        let (before, after) = (f64::from(self.interval + self.jitter), f64::from(self.delay));
+        let place = |clock: f64| 30.0 + (clock + before) * LONG / (before + after);
+        let (onset, offset, end) = (place(0.0), place(self.cue.into()), place(after));
+        scene.line([[place(-before), Y], [end, Y]], 3.0, colors::FAINT);
+        scene.rectangle([onset, Y - 8.0], [offset - onset, 16.0], [255, 236, 153]);
+        scene.line([[end, Y - 16.0], [end, Y + 16.0]], 4.0, colors::AGENT);
+        scene.disc([place(self.clock.into()), Y], 10.0, colors::INK);
+        let trial = (self.trial + 1).min(self.trials);
+        scene.text(format!("trial {trial} of {}", self.trials), [300.0, 28.0], 20.0, colors::INK);
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        8.0
     }
 }

@@ -23,7 +23,7 @@ fn happens(probability: f64, rng: &mut Stream) -> bool {
 }
 
 /// A whole number of a state.
-fn whole(name: &str, value: f64, range: RangeInclusive<i64>) -> Result<i64, EnvError> {
+pub(crate) fn whole(name: &str, value: f64, range: RangeInclusive<i64>) -> Result<i64, EnvError> {
     let number = value as i64;
     if value.fract() == 0.0 && range.contains(&number) {
         return Ok(number);

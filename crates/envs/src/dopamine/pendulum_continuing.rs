@@ -3,7 +3,7 @@
 use crate::classic::Pendulum;
 use crate::params::{Arguments, Param};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 /// `Pendulum-continuing-v0`: `Pendulum-v1` without an end. `offset` is added to every reward, which changes no policy's rank: what is best
@@ -52,5 +52,9 @@ impl Env for PendulumContinuing {
 
     fn set_state(&mut self, state: &[f64], observation: &mut [f32]) -> Result<(), EnvError> {
         self.pendulum.set_state(state, observation)
+    }
+
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        self.pendulum.scene(last)
     }
 }

@@ -4,7 +4,9 @@ use super::{happens, whole};
 use crate::classic::numbers;
 use crate::params::{Arguments, Param};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::colors;
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
+use std::f64::consts::{FRAC_PI_2, TAU};
 use striatum_rng::Stream;
 
 /// Amounts are at most this, and at least its negative.
@@ -72,5 +74,44 @@ impl Env for RiskyChoice {
         self.step = whole("step", step, 0..=self.steps.into())? as u32;
         observation[0] = 1.0;
         Ok(())
+    }
+
+    /// The sure amount beside the gamble as a wheel of fortune, what was chosen framed, and what it gave.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        const RADIUS: f64 = 95.0;
+        const Y: f64 = 220.0;
+        let mut scene = Scene::new(600.0, 400.0, colors::WHITE);
+        let [safe, gamble] = [[155.0, Y], [445.0, Y]];
+        if let Some(LastStep { action, reward }) = last {
+            let gambled = action[0] == 1.0;
+            scene.disc(if gambled { gamble } else { safe }, RADIUS + 12.0, colors::AGENT);
+            let color = match gambled {
+                false => colors::INK,
+                true if reward == self.win as f32 => colors::GOOD,
+                true => colors::BAD,
+            };
+            scene.text(format!("{reward}"), [if gambled { gamble[0] } else { safe[0] }, 40.0], 36.0, color);
+        }
+        scene.disc(safe, RADIUS, colors::PALE);
+        scene.text(format!("{}", self.safe), safe, 32.0, colors::INK);
+        scene.disc(gamble, RADIUS, colors::BAD);
+        let won = TAU * self.probability;
+        scene.sector(gamble, RADIUS, FRAC_PI_2 - won, FRAC_PI_2, colors::GOOD);
+        for (amount, angle, share) in [
+            (self.win, FRAC_PI_2 - won / 2.0, self.probability),
+            (self.lose, FRAC_PI_2 - won / 2.0 + TAU / 2.0, 1.0 - self.probability),
+        ] {
+            if share > 0.08 {
+                let at = [gamble[0] + 0.55 * RADIUS * angle.cos(), gamble[1] + 0.55 * RADIUS * angle.sin()];
+                scene.text(format!("{amount}"), at, 26.0, colors::WHITE);
+            }
+        }
+        scene.text("safe", [safe[0], 360.0], 24.0, colors::INK);
+        scene.text("gamble", [gamble[0], 360.0], 24.0, colors::INK);
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        2.0
     }
 }

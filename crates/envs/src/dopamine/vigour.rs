@@ -3,7 +3,8 @@
 use crate::classic::numbers;
 use crate::params::{Arguments, Param};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::colors;
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 /// `Vigour-v0`: choose the latency of one action after the other until `duration` units of time have passed.
@@ -43,6 +44,11 @@ impl Parametric for Vigour {
 }
 
 impl Vigour {
+    /// What a number in -1..1 chooses.
+    fn latency(&self, action: f32) -> f64 {
+        self.shortest * self.ratio.powf((f64::from(action.clamp(-1.0, 1.0)) + 1.0) / 2.0)
+    }
+
     fn observe(&self, observation: &mut [f32]) {
         observation[0] = (1.0 - self.elapsed / self.duration) as f32;
     }
@@ -64,8 +70,7 @@ impl Env for Vigour {
 
     #[inline]
     fn step(&mut self, action: &[f32], _: &mut Stream, observation: &mut [f32]) -> Step {
-        let choice = f64::from(action[0].clamp(-1.0, 1.0));
-        let latency = self.shortest * self.ratio.powf((choice + 1.0) / 2.0);
+        let latency = self.latency(action[0]);
         let completed = latency <= self.duration - self.elapsed;
         self.elapsed = (self.elapsed + latency).min(self.duration);
         self.observe(observation);
@@ -88,5 +93,37 @@ impl Env for Vigour {
         self.elapsed = elapsed;
         self.observe(observation);
         Ok(())
+    }
+
+    /// The time that has passed, and the last action's latency between the shortest and the longest, where a mark shows the best one.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        const LEFT: f64 = 40.0;
+        const LONG: f64 = 520.0;
+        const Y: f64 = 130.0;
+        let mut scene = Scene::new(600.0, 400.0, colors::WHITE);
+        scene.text("time", [300.0, 350.0], 24.0, colors::INK);
+        scene.rectangle([LEFT, 270.0], [LONG, 44.0], colors::PALE);
+        scene.rectangle([LEFT, 270.0], [LONG * self.elapsed / self.duration, 44.0], colors::AGENT);
+
+        let place = |latency: f64| {
+            let share = (latency / self.shortest).ln() / self.ratio.ln();
+            LEFT + LONG * if share.is_nan() { 0.5 } else { share.clamp(0.0, 1.0) }
+        };
+        scene.text("latency", [300.0, 200.0], 24.0, colors::INK);
+        scene.line([[LEFT, Y], [LEFT + LONG, Y]], 4.0, colors::FAINT);
+        scene.text("haste", [LEFT + 30.0, 60.0], 20.0, colors::INK);
+        scene.text("sloth", [LEFT + LONG - 30.0, 60.0], 20.0, colors::INK);
+        let best = place(2.0 * self.cost / self.reward);
+        scene.polygon([[best, Y - 18.0], [best - 10.0, Y - 38.0], [best + 10.0, Y - 38.0]], colors::GOOD);
+        if let Some(LastStep { action, reward }) = last {
+            let latency = self.latency(action[0]);
+            let completed = f64::from(reward) > self.reward / 2.0 - self.cost / latency;
+            scene.disc([place(latency), Y], 18.0, if completed { colors::GOLD } else { colors::BAD });
+        }
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        4.0
     }
 }

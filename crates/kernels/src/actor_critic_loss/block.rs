@@ -24,7 +24,7 @@ pub(super) struct Block {
     sources: [usize; LANES],
     count: usize,
     pub numbers: [f32; NUMBERS * LANES],
-    /// `[W]` lines each.
+    /// A line a column but those of a memory's state, which the loss does not read.
     pub outputs: Vec<f32>,
     pub d_outputs: Vec<f32>,
     pub d_trunk: Vec<f32>,
@@ -45,9 +45,9 @@ impl Block {
             sources: [0; LANES],
             count: 0,
             numbers: [0.0; NUMBERS * LANES],
-            outputs: lines(layout.width()),
-            d_outputs: lines(layout.width()),
-            d_trunk: lines(layout.width()),
+            outputs: lines(layout.carried_at()),
+            d_outputs: lines(layout.carried_at()),
+            d_trunk: lines(layout.carried_at()),
             options: lines(layout.policy.action_width()),
             returns: lines(layout.value_heads),
             values: lines(layout.value_heads),
@@ -107,7 +107,7 @@ impl Loss<Categorical> {
     fn take_up(&self, block: &mut Block, batch: &Minibatch<'_, Vec<f32>, Vec<u32>>, agent: usize, outputs: &[f32]) {
         let (sources, width, count) = (batch.source_rows, self.columns.width, block.count);
         let rows = &block.sources[..count];
-        for column in 0..width {
+        for column in 0..self.columns.carried_at {
             fill(&mut block.outputs, column, &block.places[..count], outputs, (width, column));
         }
         let actions = &batch.actions[agent * sources * self.action_width..];
@@ -137,7 +137,7 @@ impl Loss<Categorical> {
 
     /// Computes the block's rows, writes their gradients and empties it.
     fn weigh(&mut self, block: &mut Block, d_outputs: &mut [f32], d_trunk: Option<&mut [f32]>) {
-        let (width, count) = (self.columns.width, block.count);
+        let (width, read, count) = (self.columns.width, self.columns.carried_at, block.count);
         for (lane, live) in block.numbers[LIVE * LANES..].iter_mut().enumerate() {
             *live = f32::from(lane < count);
         }
@@ -147,6 +147,9 @@ impl Loss<Categorical> {
         let gather = |lines: &[f32], rows: &mut [f32]| {
             for (column, line) in lines.as_chunks::<LANES>().0.iter().enumerate() {
                 places.iter().zip(line).for_each(|(&place, &x)| rows[place * width + column] = x);
+            }
+            if read < width {
+                places.iter().for_each(|&place| rows[place * width + read..][..width - read].fill(0.0));
             }
         };
         gather(&block.d_outputs, d_outputs);
@@ -226,7 +229,7 @@ mod tests {
         for nvec in [&[2][..], &[3, 4]] {
             for dual in [false, true] {
                 let policy = Policy::Categorical { nvec: nvec.to_vec() };
-                let layout = HeadLayout { policy, dual, value_heads: HEADS };
+                let layout = HeadLayout::new(policy, dual, HEADS);
                 let rows = computed(&layout, nvec, None);
                 for level in SimdLevel::available() {
                     let blocks = computed(&layout, nvec, Some(level));

@@ -292,7 +292,7 @@ impl<D: Density> Loss<D> {
         let pull =
             Pull { log_prob: term.slope * self.inverse_count, entropy: -self.params.entropy_coef * self.inverse_count };
         self.density.gradient(features, row.action, pull, &mut self.policy, &mut self.entropy);
-        self.decay_logits(row.inverse_temperature);
+        self.decay_logits(row.output, row.inverse_temperature);
         let weights = self.weights(row.opponents.unwrap_or([advantage; 2]));
         self.route(row.output, gains, weights, d_output);
         let [value_loss, auxiliary_value_loss] = self.values(row, d_output);
@@ -322,14 +322,16 @@ impl<D: Density> Loss<D> {
     }
 
     /// Adds the gradient of the logits' decay to the entropy's, which kappa does not weigh either.
-    fn decay_logits(&mut self, beta: f32) {
+    fn decay_logits(&mut self, output: &[f32], beta: f32) {
         if self.params.logit_decay == 0.0 || self.columns.continuous {
             return;
         }
         let decay = self.params.logit_decay * self.inverse_count;
-        for (j_h, l) in self.entropy.iter_mut().zip(&self.net) {
+        for (k, (j_h, l)) in self.entropy.iter_mut().zip(&self.net).enumerate() {
             // d/dl of 1/2 lambda_l mean |l / beta|^2
-            *j_h += decay * (l / beta) / beta;
+            if self.columns.allows(output, k) {
+                *j_h += decay * (l / beta) / beta;
+            }
         }
     }
 
@@ -356,35 +358,40 @@ impl<D: Density> Loss<D> {
         let (g, rest) = output.split_at(logits);
         let decay = self.params.sum_decay * self.inverse_count;
         let pathways = d_g.iter_mut().zip(d_rest).zip(g.iter().zip(rest));
-        for (((d_g, d_n), (g, n)), (j, j_h)) in pathways.zip(gradients) {
+        for (k, (((d_g, d_n), (g, n)), (j, j_h))) in pathways.zip(gradients).enumerate() {
             // d/dg and d/dn of 1/2 lambda_u mean |g + n|^2
-            let sum_mode = decay * (g + n);
+            let sum_mode = if self.columns.allows(output, k) { decay * (g + n) } else { 0.0 };
             *d_g = direct * (w_g * j + j_h) + sum_mode;
             *d_n = -indirect * (w_n * j + j_h) + sum_mode;
         }
     }
 
+    /// Of the logits of allowed options.
     fn pathway_metrics(&mut self, output: &[f32]) {
-        let logits = self.columns.logits;
+        let (logits, columns) = (self.columns.logits, self.columns);
         let (g, rest) = output.split_at(logits);
+        let allowed = |k: &usize| columns.allows(output, *k);
+        // Means over the columns that count.
+        let weight =
+            if columns.masked { logits as f32 / (0..logits).filter(allowed).count().max(1) as f32 } else { 1.0 };
         let [mut sum, mut squares] = [0.0_f32; 2];
-        for g in g {
+        for g in (0..logits).filter(allowed).map(|k| g[k]) {
             sum += g;
             squares += g * g;
         }
-        self.sums[6] += f64::from(sum);
-        self.sums[7] += f64::from(squares);
-        if !self.columns.dual {
+        self.sums[6] += f64::from(weight * sum);
+        self.sums[7] += f64::from(weight * squares);
+        if !columns.dual {
             return;
         }
         let [mut sum, mut squares, mut both] = [0.0_f32; 3];
-        for (g, n) in g.iter().zip(rest) {
+        for (g, n) in (0..logits).filter(allowed).map(|k| (g[k], rest[k])) {
             sum += n;
             squares += n * n;
             both += (g + n) * (g + n);
         }
-        self.sums[8] += f64::from(sum);
-        self.sums[9] += f64::from(squares);
+        self.sums[8] += f64::from(weight * sum);
+        self.sums[9] += f64::from(weight * squares);
         self.sums[10] += f64::from(both);
     }
 }

@@ -84,6 +84,19 @@ impl Weigh<'_> {
         unsafe { get::<S>(&self.block.numbers, number, at) }
     }
 
+    /// `yes` where the option of a logit is allowed, else `no`.
+    #[inline(always)]
+    unsafe fn where_allowed<S: Simd>(&self, at: usize, logit: usize, yes: S::V, no: S::V) -> S::V {
+        if !self.loss.columns.masked {
+            return yes;
+        }
+        // SAFETY: by the caller's contract.
+        unsafe {
+            let mark = get::<S>(&self.block.outputs, self.loss.columns.mask_at + logit, at);
+            S::below(S::splat(0.0), mark, yes, no)
+        }
+    }
+
     /// The net logits; gives `[d, i]`. See `Columns`.
     #[inline(always)]
     unsafe fn net<S: Simd>(&mut self, at: usize) -> [S::V; 2] {
@@ -94,6 +107,7 @@ impl Weigh<'_> {
             if !self.loss.columns.dual {
                 for k in 0..logits {
                     let net = S::mul(beta, get::<S>(&self.block.outputs, k, at));
+                    let net = self.where_allowed::<S>(at, k, net, S::splat(f32::NEG_INFINITY));
                     put::<S>(&mut self.loss.density.net, k, at, net);
                 }
                 return [beta, S::splat(0.0)];
@@ -103,7 +117,8 @@ impl Weigh<'_> {
             for k in 0..logits {
                 let g = S::mul(direct, get::<S>(&self.block.outputs, k, at));
                 let n = S::mul(indirect, get::<S>(&self.block.outputs, logits + k, at));
-                put::<S>(&mut self.loss.density.net, k, at, S::sub(g, n));
+                let net = self.where_allowed::<S>(at, k, S::sub(g, n), S::splat(f32::NEG_INFINITY));
+                put::<S>(&mut self.loss.density.net, k, at, net);
             }
             [direct, indirect]
         }
@@ -188,7 +203,8 @@ impl Weigh<'_> {
                     let mut j_h = S::below(zero, p, S::mul(share, S::add(log_p, h)), share);
                     if params.logit_decay != 0.0 {
                         let preference = S::div(get::<S>(&self.loss.density.net, column, at), beta);
-                        j_h = S::add(j_h, S::div(S::mul(decay, preference), beta));
+                        let decayed = S::add(j_h, S::div(S::mul(decay, preference), beta));
+                        j_h = self.where_allowed::<S>(at, column, decayed, j_h);
                     }
                     self.pathways::<S>(at, column, [j, j_h], gains, weights);
                 }
@@ -207,18 +223,20 @@ impl Weigh<'_> {
         [direct, indirect]: [S::V; 2],
         [w_g, w_n]: [S::V; 2],
     ) {
-        let (logits, block) = (self.loss.columns.logits, &mut *self.block);
+        let logits = self.loss.columns.logits;
         // SAFETY: by the caller's contract.
         unsafe {
             let (d_g, d_trunk) = (S::mul(direct, S::add(S::mul(w_g, j), j_h)), S::mul(direct, S::add(j, j_h)));
             if !self.loss.columns.dual {
-                put::<S>(&mut block.d_outputs, column, at, d_g);
-                put::<S>(&mut block.d_trunk, column, at, d_trunk);
+                put::<S>(&mut self.block.d_outputs, column, at, d_g);
+                put::<S>(&mut self.block.d_trunk, column, at, d_trunk);
                 return;
             }
             let decay = S::splat(self.loss.params.sum_decay * self.loss.inverse_count);
-            let both = S::add(get::<S>(&block.outputs, column, at), get::<S>(&block.outputs, logits + column, at));
-            let sum_mode = S::mul(decay, both);
+            let outputs = &self.block.outputs;
+            let both = S::add(get::<S>(outputs, column, at), get::<S>(outputs, logits + column, at));
+            let sum_mode = self.where_allowed::<S>(at, column, S::mul(decay, both), S::splat(0.0));
+            let block = &mut *self.block;
             let (d_n, d_trunk_n) = (S::mul(indirect, S::add(S::mul(w_n, j), j_h)), S::mul(indirect, S::add(j, j_h)));
             put::<S>(&mut block.d_outputs, column, at, S::add(d_g, sum_mode));
             put::<S>(&mut block.d_trunk, column, at, S::add(d_trunk, sum_mode));
@@ -272,17 +290,45 @@ impl Weigh<'_> {
         for k in 0..logits {
             // SAFETY: by the caller's contract.
             unsafe {
+                let weight = self.column_weight::<S>(at, k);
                 let g = get::<S>(&self.block.outputs, k, at);
-                self.count::<S>(at, 6, g);
-                self.count::<S>(at, 7, S::mul(g, g));
+                self.count_column::<S>(at, 6, weight, g);
+                self.count_column::<S>(at, 7, weight, S::mul(g, g));
                 if self.loss.columns.dual {
                     let n = get::<S>(&self.block.outputs, logits + k, at);
                     let both = S::add(g, n);
-                    self.count::<S>(at, 8, n);
-                    self.count::<S>(at, 9, S::mul(n, n));
-                    self.count::<S>(at, 10, S::mul(both, both));
+                    self.count_column::<S>(at, 8, weight, n);
+                    self.count_column::<S>(at, 9, weight, S::mul(n, n));
+                    let square = self.where_allowed::<S>(at, k, S::mul(both, both), S::splat(0.0));
+                    self.count::<S>(at, 10, square);
                 }
             }
+        }
+    }
+
+    /// What a logit counts in means over columns, times their number; none where all count the same.
+    #[inline(always)]
+    unsafe fn column_weight<S: Simd>(&self, at: usize, logit: usize) -> Option<S::V> {
+        let logits = self.loss.columns.logits;
+        // SAFETY: by the caller's contract.
+        unsafe {
+            let (zero, one) = (S::splat(0.0), S::splat(1.0));
+            let mut allowed = zero;
+            for k in 0..logits {
+                allowed = S::add(allowed, self.where_allowed::<S>(at, k, one, zero));
+            }
+            let weight = S::div(S::splat(logits as f32), S::max(allowed, one));
+            self.loss.columns.masked.then(|| self.where_allowed::<S>(at, logit, weight, zero))
+        }
+    }
+
+    /// Adds a column's number to a metric's sum.
+    #[inline(always)]
+    unsafe fn count_column<S: Simd>(&mut self, at: usize, metric: usize, weight: Option<S::V>, x: S::V) {
+        // SAFETY: by the caller's contract.
+        unsafe {
+            let x = weight.map_or(x, |weight| S::mul(weight, x));
+            self.count::<S>(at, metric, x);
         }
     }
 }

@@ -59,6 +59,9 @@ pub(crate) struct Columns {
     pub continuous: bool,
     pub values_at: usize,
     pub features_at: usize,
+    pub masked: bool,
+    pub mask_at: usize,
+    pub carried_at: usize,
     pub width: usize,
 }
 
@@ -70,6 +73,9 @@ impl Columns {
             continuous: layout.policy.is_continuous(),
             values_at: layout.values_at(),
             features_at: layout.features_at(),
+            masked: layout.masked,
+            mask_at: layout.mask_at(),
+            carried_at: layout.carried_at(),
             width: layout.width(),
         }
     }
@@ -85,7 +91,7 @@ impl Columns {
         }
     }
 
-    /// Net logits or means of one output row.
+    /// Net logits or means of one output row; minus infinity where an option is not allowed.
     pub(crate) fn net(&self, output: &[f32], [direct, indirect]: [f32; 2], net: &mut [f32]) {
         let (g, rest) = output.split_at(self.logits);
         if self.dual {
@@ -97,11 +103,21 @@ impl Columns {
                 *net = direct * g;
             }
         }
+        if self.masked {
+            for (net, &mark) in net.iter_mut().zip(&output[self.mask_at..]) {
+                *net = if mark > 0.0 { *net } else { f32::NEG_INFINITY };
+            }
+        }
+    }
+
+    /// Whether an output row allows the option of a logit.
+    pub(crate) fn allows(&self, output: &[f32], logit: usize) -> bool {
+        !self.masked || output[self.mask_at + logit] > 0.0
     }
 
     /// The features of an output row.
     pub(crate) fn features<'a>(&self, output: &'a [f32]) -> &'a [f32] {
-        &output[self.features_at..self.width]
+        &output[self.features_at..self.mask_at]
     }
 }
 

@@ -68,7 +68,7 @@ impl Gpu {
             word(args.log_std.stride),
             word(args.log_std.at),
             word(batch.advantage_heads),
-            0,
+            if layout.masked { word(layout.mask_at()) } else { 0 },
         ];
         let unused = self.zeros(0);
         let bindings = [

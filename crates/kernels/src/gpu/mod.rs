@@ -20,6 +20,7 @@ mod scale_rewards;
 mod shuffle;
 mod sr_lambda;
 mod td_error;
+mod unpack_bytes;
 
 pub use actor_critic::ActorCriticGpu;
 pub use adapter::{AdapterInfo, AdapterKind, adapters};
@@ -32,7 +33,7 @@ pub use rollout::{EnvStates, GpuTask, ResidentEnvs, RolloutArgs};
 
 use crate::{
     Backend, GaeArgs, KernelError, LossArgs, MeanHeadsArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection,
-    SrLambdaArgs, TakeColumnsArgs, TdErrorArgs,
+    SrLambdaArgs, TakeColumnsArgs, TdErrorArgs, UnpackBytesArgs,
 };
 use launch::Pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -310,6 +311,10 @@ impl Backend for Gpu {
 
     fn take_columns(&self, args: TakeColumnsArgs<'_, GpuBuffer, GpuIndices>) {
         self.launch_take_columns(args);
+    }
+
+    fn unpack_bytes(&self, args: UnpackBytesArgs<'_, GpuBuffer>) {
+        self.launch_unpack_bytes(args);
     }
 
     fn advantage_moments(&self, batch: Minibatch<'_, GpuBuffer, GpuIndices>, normalize: bool, out: &mut GpuBuffer) {

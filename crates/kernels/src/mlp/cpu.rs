@@ -4,7 +4,7 @@ use super::plan::{Piece, Plan};
 use super::{MlpSpec, SimdLevel};
 use super::{buffer::Buffer, pack, product::AddInto, tile, tile::Scratch};
 use crate::optimizer::AgentStep;
-use crate::pool::{Parts, Phase};
+use crate::pool::{self, Parts, Phase};
 use crate::{Cpu, OptimizerArgs};
 use core::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// A batch's gradient is summed over at most so many segments, which is also the most threads that its backward pass
 /// uses.
 const SEGMENTS: usize = 16;
-/// Rows of the smallest segment; shorter ones would spend their time on adding gradients.
+/// Rows of the smallest segment, less where that makes two of a batch; shorter ones would spend their time on adding gradients.
 const SEGMENT_ROWS: usize = 128;
+/// Segments from which neighbours are added up before all are: a thread then reads half as much that another one has written.
+const LEAST_PAIRED: usize = 4;
 /// Rows times parameters from which waking other threads pays.
 const PARALLEL: usize = 400_000;
 /// Parameters from which it pays to share out what comes between two passes.
@@ -59,7 +61,8 @@ impl MlpCpu {
     /// A network of `spec`'s shape for A agents that runs on the threads of `cpu`, at the machine's best [`SimdLevel`].
     ///
     /// # Panics
-    /// If the width of the observation, of a hidden layer, of a pathway or of the value heads is 0.
+    /// If the width of the observation, of a hidden layer, of a pathway or of the value heads is 0, if an observation is
+    /// nothing but a mask, or if there is a memory.
     pub fn new(spec: &MlpSpec, agents: usize, cpu: &Cpu) -> Self {
         Self::with_simd(spec, agents, cpu, SimdLevel::detect())
     }
@@ -69,7 +72,9 @@ impl MlpCpu {
     /// # Panics
     /// As [`new`](Self::new).
     pub fn with_simd(spec: &MlpSpec, agents: usize, cpu: &Cpu, level: SimdLevel) -> Self {
-        let widths = [spec.inputs, spec.head.policy.logits(), spec.head.value_heads];
+        let head = &spec.head;
+        assert!(head.mask_width() < spec.inputs && head.carried == 0, "a mask too wide, or a memory: {spec:?}");
+        let widths = [spec.observed(), head.policy.logits(), head.value_heads];
         assert!(widths.iter().chain(&spec.hidden).all(|&w| w > 0), "a width of the network is 0: {spec:?}");
         let plan = Plan::new(spec, level.checked());
         Self {
@@ -150,8 +155,9 @@ impl MlpCpu {
             let rows = item * plan.tile..rows.min((item + 1) * plan.tile);
             // SAFETY: every item has rows of its own.
             let outputs = unsafe { outputs.part(scale(&rows, plan.width)) };
-            let Scratch { values, heads, .. } = &mut *lock(&self.scratch[thread]);
+            let Scratch { values, heads, sparse, .. } = &mut *lock(&self.scratch[thread]);
             let observations = &observations[scale(&rows, plan.inputs)];
+            let observations = (observations, sparse.find(observations, plan.inputs).map(|found| &*found));
             tile::forward(plan, self.packed_of(agent), observations, outputs, values.as_mut_slice(), heads);
         });
     }
@@ -163,10 +169,14 @@ impl MlpCpu {
     pub fn forward_here(&self, agent: usize, observations: &[f32], rows: usize, outputs: &mut [f32]) {
         self.check(observations, rows, outputs);
         let plan = &self.plan;
-        let free = self.scratch.iter().find_map(|scratch| scratch.try_lock().ok());
-        let Scratch { values, heads, .. } = &mut *free.unwrap_or_else(|| lock(&self.scratch[0]));
+        // A thread's own memory is in its cache.
+        let own = pool::current() % self.scratch.len();
+        let (before, after) = self.scratch.split_at(own);
+        let free = after.iter().chain(before).find_map(|scratch| scratch.try_lock().ok());
+        let Scratch { values, heads, sparse, .. } = &mut *free.unwrap_or_else(|| lock(&self.scratch[own]));
         let tiles = observations.chunks(plan.tile * plan.inputs).zip(outputs.chunks_mut(plan.tile * plan.width));
         for (observations, outputs) in tiles {
+            let observations = (observations, sparse.find(observations, plan.inputs).map(|found| &*found));
             tile::forward(plan, self.packed_of(agent), observations, outputs, values.as_mut_slice(), heads);
         }
     }
@@ -194,7 +204,7 @@ impl MlpCpu {
         let sums = Parts::new(self.gradients.as_mut_slice());
         let segments = Segments::new(rows, plan.tile);
         let train = |thread: usize, segment: usize| {
-            let Scratch { values, heads, back, observations, outputs } = &mut *lock(&scratch[thread]);
+            let Scratch { values, heads, sparse, back, observations, outputs } = &mut *lock(&scratch[thread]);
             // SAFETY: every segment has a gradient of its own.
             let gradient = unsafe { sums.part(segment * plan.gradient_len..(segment + 1) * plan.gradient_len) };
             back.begin();
@@ -203,6 +213,11 @@ impl MlpCpu {
                 let observations = &mut observations.as_mut_slice()[..rows.len() * plan.inputs];
                 let outputs = &mut outputs.as_mut_slice()[..rows.len() * plan.width];
                 pass.observations(rows.clone(), observations);
+                let found = sparse.find(observations, plan.inputs).map(|found| {
+                    found.transpose();
+                    &*found
+                });
+                let observations = (&*observations, found);
                 tile::forward(plan, packed, observations, outputs, values.as_mut_slice(), heads);
                 back.seed(asymmetric, outputs.len(), |d_outputs, d_trunk| {
                     pass.loss(tile, rows, outputs, d_outputs, d_trunk);
@@ -211,9 +226,12 @@ impl MlpCpu {
             }
         };
         let gradients = Parts::new(gradients);
-        let add = |_, piece: usize| add_segments(plan, &plan.pieces[piece], segments.count, &sums, &gradients);
-        let parallel = 3 * rows * plan.params >= PARALLEL;
-        self.cpu.pool().phases(parallel, &[(segments.count, &train), (plan.pieces.len(), &add)]);
+        // Neighbours are mostly the same thread's.
+        let pairs = if segments.count < LEAST_PAIRED { 0 } else { segments.count / 2 };
+        let pair = |_, pair: usize| add_pair(plan, pair, &sums);
+        let add = |_, piece: usize| add_segments(plan, &plan.pieces[piece], (segments.count, pairs), &sums, &gradients);
+        let phases: [Phase<'_>; 3] = [(segments.count, &train), (pairs, &pair), (plan.pieces.len(), &add)];
+        self.cpu.pool().phases(3 * rows * plan.params >= PARALLEL, &phases);
     }
 
     fn packed_of(&self, agent: usize) -> &[f32] {
@@ -226,26 +244,48 @@ impl MlpCpu {
     }
 }
 
-/// Adds up all segments' gradients of a piece, in their order.
-fn add_segments(plan: &Plan, piece: &Piece, count: usize, sums: &Parts<'_>, gradients: &Parts<'_>) {
-    let len = piece.rows * piece.cols;
-    // SAFETY: every piece is added up by one call, when all segments are done.
-    let part = |segment: usize| unsafe {
-        let start = segment * plan.gradient_len + piece.from;
-        sums.part(start..start + len)
-    };
-    let sum = part(0);
+/// A segment's gradient, or a part of it.
+///
+/// # Safety
+/// No two parts in use may overlap.
+#[expect(clippy::mut_from_ref, reason = "parts are disjoint by contract")]
+unsafe fn part<'a>(plan: &Plan, sums: &'a Parts<'_>, segment: usize, part: Range<usize>) -> &'a mut [f32] {
+    let start = segment * plan.gradient_len;
+    // SAFETY: by this function's contract.
+    unsafe { sums.part(start + part.start..start + part.end) }
+}
+
+/// `to += from`
+fn add(plan: &Plan, from: &[f32], to: &mut [f32]) {
+    assert_eq!(from.len(), to.len(), "length of a sum");
+    if to.len().is_multiple_of(plan.level.lanes()) {
+        // SAFETY: both have as many numbers, and `level` was checked when the plan was made.
+        unsafe { plan.level.run(AddInto { len: to.len(), from: from.as_ptr(), to: to.as_mut_ptr() }) };
+    } else {
+        to.iter_mut().zip(from).for_each(|(to, x)| *to += *x);
+    }
+}
+
+/// Adds to every second segment's gradient that of the one behind it.
+fn add_pair(plan: &Plan, pair: usize, sums: &Parts<'_>) {
+    let all = 0..plan.gradient_len;
+    // SAFETY: every pair is added up by one call, when all segments are done.
+    let [to, from] = [0, 1].map(|i| unsafe { part(plan, sums, 2 * pair + i, all.clone()) });
+    add(plan, from, to);
+}
+
+/// Adds up the gradients of a piece, in their order: of all segments, or the pairs' and of the segment that has none.
+fn add_segments(plan: &Plan, piece: &Piece, (count, pairs): (usize, usize), sums: &Parts<'_>, gradients: &Parts<'_>) {
+    let own = piece.from..piece.from + piece.rows * piece.cols;
+    // SAFETY: every piece is added up by one call, when all pairs are.
+    let sum = unsafe { part(plan, sums, 0, own.clone()) };
     if count == 0 {
         sum.fill(0.0);
     }
-    for segment in 1..count {
-        let from = part(segment);
-        if len.is_multiple_of(plan.level.lanes()) {
-            // SAFETY: both have `len` numbers, and `level` was checked when the plan was made.
-            unsafe { plan.level.run(AddInto { len, from: from.as_ptr(), to: sum.as_mut_ptr() }) };
-        } else {
-            sum.iter_mut().zip(from).for_each(|(sum, g)| *sum += *g);
-        }
+    let step = if pairs > 0 { 2 } else { 1 };
+    for segment in (step..count).step_by(step) {
+        // SAFETY: as above.
+        add(plan, unsafe { part(plan, sums, segment, own.clone()) }, sum);
     }
     // SAFETY: pieces lie apart in the arena as well.
     pack::unpack_piece(piece, sum, unsafe { gradients.part(piece.place()) });
@@ -271,7 +311,8 @@ struct Segments {
 
 impl Segments {
     fn new(rows: usize, tile: usize) -> Self {
-        let segment = SEGMENT_ROWS.max(rows.div_ceil(SEGMENTS)).next_multiple_of(tile);
+        let least = SEGMENT_ROWS.min(rows.div_ceil(2));
+        let segment = least.max(rows.div_ceil(SEGMENTS)).max(1).next_multiple_of(tile);
         Self { rows, tile, tiles: segment / tile, count: rows.div_ceil(segment) }
     }
 

@@ -12,6 +12,7 @@ mod pack;
 mod plan;
 mod product;
 mod simd;
+mod sparse;
 mod spec;
 mod tile;
 
@@ -20,4 +21,4 @@ pub use cpu::{MlpCpu, TilePass};
 pub(crate) use pack::copy;
 pub use simd::SimdLevel;
 pub(crate) use simd::{Job, Simd};
-pub use spec::{Activation, MlpSpec, ParamSpec};
+pub use spec::{Activation, MlpSpec, ParamList, ParamSpec};

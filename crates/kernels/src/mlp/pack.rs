@@ -58,6 +58,8 @@ pub(crate) fn copy(to: &mut [f32], from: &[f32]) {
         2..=4 => ends::<2>(to, from),
         5..=8 => ends::<4>(to, from),
         9..=16 => ends::<8>(to, from),
+        17..=32 => ends::<16>(to, from),
+        33..=64 => ends::<32>(to, from),
         _ => to.copy_from_slice(from),
     }
 }

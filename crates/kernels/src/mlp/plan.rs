@@ -111,10 +111,12 @@ pub(super) struct Plan {
     pub(super) inputs: usize,
     pub(super) networks: Vec<Network>,
     pub(super) pieces: Vec<Piece>,
-    /// Width of an output row, and its features block: column and width.
+    /// Width of an output row, and its features and mask blocks: column and width.
     pub(super) width: usize,
     pub(super) features_column: usize,
     pub(super) features_width: usize,
+    pub(super) mask_column: usize,
+    pub(super) mask_width: usize,
     /// Length of the arena, and of `log_std` at its end.
     pub(super) params: usize,
     pub(super) log_std_len: usize,
@@ -166,7 +168,7 @@ impl Builder {
         let mut layers: Vec<Layer> = Vec::with_capacity(spec.hidden.len());
         for &width in &spec.hidden {
             let below = layers.last().map(|l| (l.width, l.cols));
-            let inputs = below.map_or(spec.inputs, |b| b.0);
+            let inputs = below.map_or(spec.observed(), |b| b.0);
             let (cols, ld) = self.pad(width);
             layers.push(Layer {
                 inputs,
@@ -246,6 +248,8 @@ impl Plan {
             width: head.width(),
             features_column: head.features_at(),
             features_width: head.policy.features(),
+            mask_column: head.mask_at(),
+            mask_width: head.mask_width(),
             params: b.arena,
             log_std_len: head.policy.log_std_len(),
             packed_len: b.packed.0,

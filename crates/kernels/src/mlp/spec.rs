@@ -20,7 +20,7 @@ pub enum Activation {
 /// A multilayer perceptron that maps an observation to an output row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MlpSpec {
-    /// Width of an observation.
+    /// Width of an observation, the mask at its end included.
     pub inputs: usize,
     /// Widths of the hidden layers, the same for actor and critic.
     pub hidden: Vec<usize>,
@@ -32,12 +32,13 @@ pub struct MlpSpec {
     pub head: HeadLayout,
 }
 
-/// One named parameter in the arena. A weight is `[inputs, outputs]`, row-major; a bias is `[outputs]`.
+/// One named parameter in the arena. The weight of a linear layer is `[inputs, outputs]`, row-major, that of a convolution
+/// `[outputs, inputs, height, width]`; a bias is `[outputs]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParamSpec {
     /// `trunk.0.weight`, `actor.1.bias`, `direct.weight`, `indirect.bias`, `critic.0.weight`, `value.weight`, `log_std`.
     pub name: String,
-    /// One or two dimensions.
+    /// Its dimensions.
     pub shape: Vec<usize>,
     /// Where it starts in the arena.
     pub offset: usize,
@@ -56,9 +57,14 @@ impl ParamSpec {
 }
 
 impl MlpSpec {
-    /// Width of the last hidden layer, or of the observation if there is none.
+    /// Numbers of an observation that the first layer reads: all but the mask.
+    pub fn observed(&self) -> usize {
+        self.inputs - self.head.mask_width()
+    }
+
+    /// Width of the last hidden layer, or of what is read of the observation if there is none.
     pub fn features(&self) -> usize {
-        self.hidden.last().copied().unwrap_or(self.inputs)
+        self.hidden.last().copied().unwrap_or_else(|| self.observed())
     }
 
     /// Every parameter in arena order: hidden layers of the actor (or trunk), `direct`, `indirect`, hidden layers of the
@@ -66,13 +72,13 @@ impl MlpSpec {
     pub fn params(&self) -> Vec<ParamSpec> {
         let mut list = ParamList::default();
         let logits = self.head.policy.logits();
-        list.layers(if self.shared_trunk { "trunk" } else { "actor" }, self.inputs, &self.hidden);
+        list.layers(if self.shared_trunk { "trunk" } else { "actor" }, self.observed(), &self.hidden);
         list.linear("direct", self.features(), logits);
         if self.head.dual {
             list.linear("indirect", self.features(), logits);
         }
         if !self.shared_trunk {
-            list.layers("critic", self.inputs, &self.hidden);
+            list.layers("critic", self.observed(), &self.hidden);
         }
         list.linear("value", self.features(), self.head.value_heads);
         match self.head.policy.log_std_len() {
@@ -88,20 +94,24 @@ impl MlpSpec {
     }
 }
 
-#[derive(Default)]
-struct ParamList {
-    params: Vec<ParamSpec>,
+/// Parameters one after the other.
+#[derive(Debug, Default)]
+pub struct ParamList {
+    /// Those so far.
+    pub params: Vec<ParamSpec>,
     end: usize,
 }
 
 impl ParamList {
-    fn push(&mut self, name: String, shape: Vec<usize>) {
+    /// Adds a parameter.
+    pub fn push(&mut self, name: String, shape: Vec<usize>) {
         let offset = self.end;
         self.end += shape.iter().product::<usize>();
         self.params.push(ParamSpec { name, shape, offset });
     }
 
-    fn linear(&mut self, name: &str, inputs: usize, outputs: usize) {
+    /// Adds weight and bias of a linear layer.
+    pub fn linear(&mut self, name: &str, inputs: usize, outputs: usize) {
         self.push(format!("{name}.weight"), vec![inputs, outputs]);
         self.push(format!("{name}.bias"), vec![outputs]);
     }

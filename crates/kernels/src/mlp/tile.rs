@@ -3,7 +3,7 @@
 use super::activation::{Relu, Silu, Slope, Tanh, activate};
 use super::plan::{Layer, Network, Plan};
 use super::product::{Accumulate, Bias, ColumnSums, Dots, Overwrite, Product};
-use super::{Activation, SimdLevel, buffer::Buffer, pack::copy};
+use super::{Activation, SimdLevel, buffer::Buffer, pack::copy, sparse::Sparse};
 
 /// Gradients smaller than this are taken for 0: denormal numbers stall whole loops on many processors.
 const SMALLEST: f32 = 1e-30;
@@ -14,6 +14,7 @@ pub(super) struct Scratch {
     pub(super) values: Buffer,
     /// Outputs of a network, in whole vectors.
     pub(super) heads: Buffer,
+    pub(super) sparse: Sparse,
     pub(super) back: Back,
     /// A tile's observations and outputs in a training pass.
     pub(super) observations: Buffer,
@@ -57,6 +58,7 @@ impl Scratch {
         Self {
             values: Buffer::new(plan.tile_len),
             heads: Buffer::new(plan.tile * plan.widest_head),
+            sparse: Sparse::new(plan),
             back: Back {
                 above: Buffer::new(plan.tile * plan.widest),
                 below: Buffer::new(plan.tile * plan.widest),
@@ -73,11 +75,11 @@ impl Scratch {
 }
 
 /// Maps at most a tile of observations `[rows, inputs]` to outputs `[rows, width]`; `values` holds the activations
-/// afterwards.
+/// afterwards. `sparse` is what was [found](Sparse::find) in the observations.
 pub(super) fn forward(
     plan: &Plan,
     packed: &[f32],
-    observations: &[f32],
+    (observations, sparse): (&[f32], Option<&Sparse>),
     outputs: &mut [f32],
     values: &mut [f32],
     heads: &mut Buffer,
@@ -89,14 +91,15 @@ pub(super) fn forward(
         if network.layers.is_empty() {
             let to = values[network.feature_values..].chunks_exact_mut(network.features_ld);
             for (to, from) in to.zip(observations.chunks_exact(plan.inputs)) {
-                to[..plan.inputs].copy_from_slice(from);
+                to[..network.features].copy_from_slice(&from[..network.features]);
             }
         }
         let base = values.as_mut_ptr();
         let mut below = (observations.as_ptr(), plan.inputs);
-        for layer in &network.layers {
+        for (i, layer) in network.layers.iter().enumerate() {
+            let sparse = sparse.filter(|_| i == 0);
             // SAFETY: `base` holds `tile_len` numbers, and `below` the rows of the layer below.
-            below = unsafe { layer_forward(plan, layer, packed, rows, below, base) };
+            below = unsafe { layer_forward(plan, layer, packed, (rows, sparse), below, base) };
         }
         heads_forward(plan, network, packed, values, heads, outputs);
     }
@@ -105,6 +108,11 @@ pub(super) fn forward(
         let from = values[actor.feature_values..].chunks_exact(actor.features_ld);
         for (to, from) in outputs.chunks_exact_mut(plan.width).zip(from) {
             to[plan.features_column..].copy_from_slice(&from[..plan.features_width]);
+        }
+    }
+    if plan.mask_width > 0 {
+        for (to, from) in outputs.chunks_exact_mut(plan.width).zip(observations.chunks_exact(plan.inputs)) {
+            to[plan.mask_column..].copy_from_slice(&from[plan.inputs - plan.mask_width..]);
         }
     }
 }
@@ -117,7 +125,7 @@ unsafe fn layer_forward(
     plan: &Plan,
     layer: &Layer,
     packed: &[f32],
-    rows: usize,
+    (rows, sparse): (usize, Option<&Sparse>),
     (a, lda): (*const f32, usize),
     base: *mut f32,
 ) -> (*const f32, usize) {
@@ -127,18 +135,22 @@ unsafe fn layer_forward(
     // was made.
     unsafe {
         let c = base.add(layer.values);
-        plan.level.run(Product::<false, _> {
-            m: rows,
-            n: layer.cols,
-            k: layer.inputs,
-            a,
-            lda,
-            b: b.as_ptr(),
-            ldb: 0,
-            c,
-            ldc: layer.ld,
-            finish: Bias(bias.as_ptr()),
-        });
+        if let Some(sparse) = sparse {
+            sparse.forward(plan, layer, packed, c);
+        } else {
+            plan.level.run(Product::<false, _> {
+                m: rows,
+                n: layer.cols,
+                k: layer.inputs,
+                a,
+                lda,
+                b: b.as_ptr(),
+                ldb: 0,
+                c,
+                ldc: layer.ld,
+                finish: Bias(bias.as_ptr()),
+            });
+        }
         activate(plan.level, plan.activation, c, base.add(layer.slopes), rows * layer.ld);
         (c, layer.ld)
     }
@@ -180,7 +192,7 @@ fn heads_forward(
 pub(super) fn backward(
     plan: &Plan,
     packed: &[f32],
-    observations: &[f32],
+    (observations, sparse): (&[f32], Option<&Sparse>),
     values: &[f32],
     gradient: &mut [f32],
     scratch: &mut Back,
@@ -207,11 +219,11 @@ pub(super) fn backward(
                     layer_back(plan, layer, rows, (l.width, (&*above, l.ld), b), values, below);
                 }
             }
-            let inputs = match i.checked_sub(1).map(|i| &network.layers[i]) {
-                None => (observations, plan.inputs),
-                Some(l) => (&values[l.values..], l.ld),
+            let (inputs, sparse) = match i.checked_sub(1).map(|i| &network.layers[i]) {
+                None => ((observations, plan.inputs), sparse),
+                Some(l) => ((&values[l.values..], l.ld), None),
             };
-            layer_gradient(plan, layer, rows, inputs, below, (gradient, fresh));
+            layer_gradient(plan, layer, (rows, sparse), inputs, below, (gradient, fresh));
             core::mem::swap(&mut above, &mut below);
         }
     }
@@ -334,27 +346,26 @@ fn layer_back(
 fn layer_gradient(
     plan: &Plan,
     layer: &Layer,
-    rows: usize,
+    (rows, sparse): (usize, Option<&Sparse>),
     (inputs, lda): (&[f32], usize),
     d: &[f32],
     (gradient, fresh): (&mut [f32], bool),
 ) {
     let (inputs, d) = (&inputs[..(rows - 1) * lda + layer.inputs], &d[..rows * layer.ld]);
-    let product = WeightGradient {
-        m: layer.inputs,
-        n: layer.cols,
-        k: rows,
-        a: inputs.as_ptr(),
-        lda,
-        b: d.as_ptr(),
-        ldb: layer.ld,
-        c: gradient[layer.weight_gradient..][..layer.inputs * layer.cols].as_mut_ptr(),
-    };
+    let weight = &mut gradient[layer.weight_gradient..][..layer.inputs * layer.cols];
+    if let Some(sparse) = sparse {
+        if fresh {
+            weight.fill(0.0);
+        }
+        sparse.gradient(plan, layer, d, weight);
+    } else {
+        let (m, n, b, ldb) = (layer.inputs, layer.cols, d.as_ptr(), layer.ld);
+        let product = WeightGradient { m, n, k: rows, a: inputs.as_ptr(), lda, b, ldb, c: weight.as_mut_ptr() };
+        // SAFETY: every place was checked by the slicing, and `level` when the plan was made.
+        unsafe { product.run(plan.level, fresh) };
+    }
     let sums = gradient[layer.bias_gradient..][..layer.cols].as_mut_ptr();
     let biases = ColumnSums { fresh, m: rows, n: layer.cols, a: d.as_ptr(), lda: layer.ld, sums };
-    // SAFETY: every place was checked by the slicing, and `level` when the plan was made.
-    unsafe {
-        product.run(plan.level, fresh);
-        plan.level.run(biases);
-    }
+    // SAFETY: as above.
+    unsafe { plan.level.run(biases) };
 }

@@ -70,7 +70,7 @@ pub fn specs() -> Vec<MlpSpec> {
                     hidden: hidden.to_vec(),
                     activation: [Activation::Tanh, Activation::Silu, Activation::Relu][n % 3],
                     shared_trunk: n % 4 < 2,
-                    head: HeadLayout { policy: policy.clone(), dual, value_heads: 1 + n / 2 % 2 },
+                    head: HeadLayout::new(policy.clone(), dual, 1 + n / 2 % 2),
                 });
             }
         }
@@ -256,6 +256,7 @@ impl Case {
             layout: &self.spec.head,
             params: &self.params,
             batch,
+            sequence: 1,
             observations: &upload(&self.observations),
             moments: &moments,
             log_std: LogStd { stride: count, at: count - self.spec.head.policy.log_std_len() },

@@ -179,7 +179,7 @@ fn download(gpu: &Gpu, buffer: &GpuBuffer) -> Result<Vec<f32>, String> {
 }
 
 fn spec(inputs: usize, hidden: &[usize], activation: Activation) -> MlpSpec {
-    let head = HeadLayout { policy: Policy::Categorical { nvec: vec![2] }, dual: true, value_heads: 1 };
+    let head = HeadLayout::new(Policy::Categorical { nvec: vec![2] }, true, 1);
     MlpSpec { inputs, hidden: hidden.to_vec(), activation, shared_trunk: false, head }
 }
 
@@ -201,7 +201,7 @@ fn specs() -> impl Strategy<Value = MlpSpec> {
                 hidden: hidden.clone(),
                 activation,
                 shared_trunk,
-                head: HeadLayout { policy, dual, value_heads },
+                head: HeadLayout::new(policy, dual, value_heads),
             })
         },
     )
@@ -242,7 +242,7 @@ fn many_outputs(gpu: &Gpu) -> Result<(), String> {
     for (hidden, dims) in [(&[40][..], 23), (&[], 23), (&[20, 12], 4)] {
         let features = hidden.last().copied().unwrap_or(20);
         let policy = Policy::StateDependent { dims, features, squash: false };
-        let head = HeadLayout { policy, dual: true, value_heads: 3 };
+        let head = HeadLayout::new(policy, true, 3);
         for shared_trunk in [false, true] {
             let spec = MlpSpec {
                 inputs: 20,

@@ -1,6 +1,6 @@
 //! `striatum export`.
 
-use super::{builtin, note};
+use super::{environments, note};
 use crate::cli::{ExportArgs, FormatArg};
 use anyhow::{Context, Result};
 use striatum_train::saved::SavedPolicy;
@@ -10,7 +10,7 @@ const SAMPLES: usize = 1000;
 
 pub fn run(args: &ExportArgs) -> Result<()> {
     let saved = SavedPolicy::load(&args.run.run, args.run.checkpoint.into())?;
-    let policy = saved.export(&builtin(&saved.config))?;
+    let policy = saved.export(&environments(&saved.config))?;
     match args.format {
         FormatArg::Safetensors => policy.to_safetensors(&args.output)?,
         FormatArg::Onnx => policy.to_onnx(&args.output)?,

@@ -1,11 +1,11 @@
 //! `striatum train` and `striatum resume` with several agents.
 
 use super::train::{changes, free_folder, options};
-use super::{builtin_of, note, say, settings};
+use super::{note, say, settings};
 use crate::cli::{ReportArgs, ResumeArgs, TrainArgs};
 use anyhow::{Result, ensure};
-use striatum_train::TrainError;
 use striatum_train::fleet::{self, Agent, FleetError, FleetSummary};
+use striatum_train::{TrainError, tasks};
 
 /// Whether the arguments ask for more than a run.
 pub fn is_asked_for(args: &TrainArgs) -> bool {
@@ -16,12 +16,12 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let agents = fleet::plan(&settings::request(&args.settings)?, seeds(args)?, &args.vary)?;
     let task = args.settings.task.as_str();
     let out = args.out.clone().unwrap_or_else(|| free_folder(task, &name(&agents)));
-    let summary = fleet::train(agents, &builtin_of, &options(&args.report, out)?)?;
+    let summary = fleet::train(agents, &tasks::make, &options(&args.report, out)?)?;
     report(&summary, &args.report)
 }
 
 pub fn resume(args: &ResumeArgs) -> Result<()> {
-    let summary = fleet::resume(changes(args), &builtin_of, &options(&args.report, args.run.clone())?)?;
+    let summary = fleet::resume(changes(args), &tasks::make, &options(&args.report, args.run.clone())?)?;
     report(&summary, &args.report)?;
     if summary.steps == 0 && summary.waiting.is_empty() && !args.report.quiet {
         note(match summary.finished {

@@ -6,8 +6,11 @@ mod dopamine;
 mod eval;
 mod export;
 mod fleet;
+mod interrupt;
 mod list;
+mod play;
 mod plot;
+mod record;
 mod settings;
 mod terminal;
 mod trace;
@@ -21,8 +24,8 @@ use anyhow::Result;
 use clap::CommandFactory;
 use std::io::{self, Write};
 use striatum_envs::VecEnv;
-use striatum_train::TrainError;
 use striatum_train::config::Config;
+use striatum_train::{TrainError, tasks};
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<()> {
@@ -30,6 +33,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train::train(&args),
         Command::Resume(args) => train::resume(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Play(args) => play::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Envs(args) => list::envs(&args),
@@ -46,14 +50,9 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// Makes batches of the built-in task that a configuration names, with its parameters.
-fn builtin(config: &Config) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
-    move |count| builtin_of(config, count)
-}
-
-/// A batch of the built-in task that a configuration names, with its parameters.
-fn builtin_of(config: &Config, count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
-    Ok(striatum_envs::make_with(&config.task, count, &config.env)?)
+/// Makes batches of the task that a configuration names, with its parameters.
+fn environments(config: &Config) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
+    move |count| tasks::make(config, count)
 }
 
 /// Writes a line to stderr, as far as anyone reads it.

@@ -1,13 +1,13 @@
 //! From flags to a configuration.
 
-use crate::cli::SettingArgs;
-use anyhow::{Result, ensure};
+use crate::cli::{GymArgs, SettingArgs};
+use anyhow::{Context, Result, ensure};
 use striatum_envs::Params;
-use striatum_train::TrainError;
 use striatum_train::config::{Config, Request};
+use striatum_train::{TrainError, tasks};
 use toml::{Table, Value};
 
-/// The resolved configuration of one agent; the task must be a built-in one.
+/// The resolved configuration of one agent.
 pub fn resolve(args: &SettingArgs) -> Result<Config> {
     ensure!(
         args.seed.is_none_or(|seed| seed.last.is_none()),
@@ -27,9 +27,9 @@ pub fn params(task: &str, sets: &[String]) -> Result<Params> {
     Ok(Config::resolve(&request).map_err(TrainError::from)?.env)
 }
 
-/// What was asked for; the task must be a built-in one.
+/// What was asked for.
 pub fn request(args: &SettingArgs) -> Result<Request> {
-    striatum_envs::task(&args.task).map_err(TrainError::from)?;
+    tasks::check_name(&args.task).map_err(TrainError::from)?;
     let mut overrides = Table::new();
     let mut set = |key: &str, value: Option<Value>| value.map(|value| overrides.insert(key.into(), value));
     let integer = |n: Option<u64>| n.map(|n| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX)));
@@ -43,6 +43,9 @@ pub fn request(args: &SettingArgs) -> Result<Request> {
         let run = Table::from_iter([("stop_at_threshold".to_owned(), Value::Boolean(true))]);
         set("run", Some(Value::Table(run)));
     }
+    for (section, table) in gym(&args.gym)? {
+        set(section, (!table.is_empty()).then_some(Value::Table(table)));
+    }
     Ok(Request {
         task: args.task.clone(),
         algo: args.algo.map(Into::into),
@@ -52,4 +55,31 @@ pub fn request(args: &SettingArgs) -> Result<Request> {
         overrides,
         varied: Vec::new(),
     })
+}
+
+/// The sections that a task of Python's is described by.
+pub fn gym(args: &GymArgs) -> Result<[(&'static str, Table); 2]> {
+    let mut gym = Table::new();
+    let mut set = |key: &str, value: Option<Value>| value.map(|value| gym.insert(key.into(), value));
+    let texts = |texts: &[String]| {
+        (!texts.is_empty()).then(|| Value::Array(texts.iter().cloned().map(Value::String).collect()))
+    };
+    set("python", args.python.clone().map(Value::String));
+    set("workers", args.workers.map(|n| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX))));
+    set("imports", texts(&args.imports));
+    set("wrappers", texts(&args.wrappers));
+    set("on_env_failure", args.on_env_failure.map(|failure| Value::String(failure.word().to_owned())));
+    let env = args.env_args.iter().map(|text| argument(text)).collect::<Result<Table>>()?;
+    Ok([("gym", gym), ("env", env)])
+}
+
+/// `KEY=VALUE`, the value JSON or a text.
+fn argument(text: &str) -> Result<(String, Value)> {
+    let (name, value) = text.split_once('=').with_context(|| {
+        format!("`--env-arg {text}` must have the form KEY=VALUE, for example `--env-arg gravity=-5.0`")
+    })?;
+    let json = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::String(value.to_owned()));
+    let value = Value::try_from(&json)
+        .with_context(|| format!("`--env-arg {text}` cannot be saved: a configuration has no null; leave it out"))?;
+    Ok((name.trim().to_owned(), value))
 }

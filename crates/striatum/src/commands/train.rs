@@ -1,6 +1,6 @@
 //! `striatum train` and `striatum resume`.
 
-use super::{builtin, fleet, note, say, settings};
+use super::{environments, fleet, note, say, settings};
 use crate::cli::{ReportArgs, ResumeArgs, TrainArgs};
 use anyhow::{Context, Result};
 use std::io::IsTerminal;
@@ -20,7 +20,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let config = settings::resolve(&args.settings)?;
     let name = format!("{}-seed{}", config.algo_name(), config.seed);
     let out = args.out.clone().unwrap_or_else(|| free_folder(&config.task, &name));
-    let make_envs = builtin(&config);
+    let make_envs = environments(&config);
     with_options(&args.report, out, |options| Ok(run::train(config.clone(), &make_envs, options)?))
 }
 
@@ -34,7 +34,7 @@ pub fn resume(args: &ResumeArgs) -> Result<()> {
     let counter = |name: &str| checkpoint.counter(name).map_err(TrainError::from);
     let steps = counter("steps")?;
     let was_evaluated = counter("evaluated_at")? >= steps;
-    let make_envs = builtin(&config);
+    let make_envs = environments(&config);
     with_options(&args.report, args.run.clone(), |options| {
         let summary = run::resume(config.clone(), &checkpoint, &make_envs, options)?;
         if summary.steps == steps && (was_evaluated || !summary.finished) && !options.quiet {
@@ -96,7 +96,8 @@ pub(super) fn options(report: &ReportArgs, out: PathBuf) -> Result<RunOptions<'s
 
 /// `runs/TASK/NAME`, or the first `runs/TASK/NAME-K` that is free.
 pub(super) fn free_folder(task: &str, name: &str) -> PathBuf {
-    let parent = Path::new("runs").join(task);
+    // A colon is no part of a name everywhere.
+    let parent = Path::new("runs").join(task.replace(':', "-"));
     let names = std::iter::once(name.to_owned()).chain((2..).map(|k| format!("{name}-{k}")));
     names.map(|name| parent.join(name)).find(|path| !path.exists()).unwrap_or(parent)
 }

@@ -74,6 +74,16 @@ pub enum ConfigError {
         /// The task.
         task: String,
     },
+    /// An argument that cannot be given to Python.
+    #[error("`env.{name}` is for the constructor of Python's `{task}`, and must be {expected}")]
+    Argument {
+        /// The argument.
+        name: String,
+        /// The task.
+        task: String,
+        /// What it must be.
+        expected: &'static str,
+    },
     /// An argument that the task does not take.
     #[error(transparent)]
     Env(#[from] EnvError),
@@ -84,6 +94,29 @@ pub enum ConfigError {
         minibatches: usize,
         /// Samples of a rollout.
         samples: usize,
+        /// The nearest number that divides them.
+        fix: usize,
+    },
+    /// Sequences that do not divide the rollout's steps.
+    #[error("`ppo.sequence_length` ({length}) must divide `ppo.num_steps` ({steps}); try {fix}, or 0 for all of them")]
+    SequenceLength {
+        /// The length asked for.
+        length: usize,
+        /// Steps of a rollout.
+        steps: usize,
+        /// The nearest length that divides them.
+        fix: usize,
+    },
+    /// PPO's minibatches do not divide the sequences of a network with memory.
+    #[error(
+        "`ppo.minibatches` ({minibatches}) must divide the {sequences} sequences that a network with memory learns from, which are \
+         `num_envs * ppo.num_steps / ppo.sequence_length`; try {fix}, or shorter sequences"
+    )]
+    SequenceMinibatches {
+        /// How many were asked for.
+        minibatches: usize,
+        /// Sequences of a rollout.
+        sequences: usize,
         /// The nearest number that divides them.
         fix: usize,
     },

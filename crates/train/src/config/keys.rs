@@ -31,6 +31,10 @@ impl Key {
 pub enum Kind {
     /// Text that is not empty.
     Text,
+    /// Any text.
+    AnyText,
+    /// A list of texts that are not empty.
+    Texts,
     /// `true` or `false`.
     Flag,
     /// One of these words.
@@ -51,6 +55,13 @@ pub enum Kind {
         /// Upper bound.
         max: Bound<f64>,
     },
+    /// Nothing, or a height and a width; one number is both.
+    Size {
+        /// The longest side; the shortest is 1.
+        side: u64,
+    },
+    /// Nothing, or a lower and an upper bound above it.
+    Range,
     /// Widths of hidden layers.
     Widths {
         /// Most layers.
@@ -65,12 +76,22 @@ impl Kind {
     pub(super) fn allows(&self, value: &Value) -> bool {
         match *self {
             Self::Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
+            Self::AnyText => value.is_string(),
+            Self::Texts => value.as_array().is_some_and(|texts| texts.iter().all(|text| Self::Text.allows(text))),
             Self::Flag => value.is_boolean(),
             Self::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
             Self::Device => value.is_string(),
             Self::Whole { min, max } => value.as_u64().is_some_and(|number| (min..=max).contains(&number)),
             // JSON has no NaN and no infinity: both arrive as null.
             Self::Real { min, max } => value.as_f64().is_some_and(|number| (min, max).contains(&number)),
+            Self::Size { side } => value.as_array().is_some_and(|sides| {
+                [0, 2].contains(&sides.len())
+                    && sides.iter().all(|s| s.as_u64().is_some_and(|s| (1..=side).contains(&s)))
+            }),
+            Self::Range => value.as_array().is_some_and(|bounds| match &bounds[..] {
+                [low, high] => low.as_f64().zip(high.as_f64()).is_some_and(|(low, high)| low < high),
+                bounds => bounds.is_empty(),
+            }),
             Self::Widths { layers, width } => value.as_array().is_some_and(|widths| {
                 widths.len() <= layers && widths.iter().all(|w| w.as_u64().is_some_and(|w| (1..=width).contains(&w)))
             }),
@@ -82,6 +103,8 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text => f.write_str("text that is not empty"),
+            Self::AnyText => f.write_str("text"),
+            Self::Texts => f.write_str("a list of texts that are not empty"),
             Self::Flag => f.write_str("true or false"),
             Self::OneOf(words) => {
                 for (i, word) in words.iter().enumerate() {
@@ -113,6 +136,10 @@ impl fmt::Display for Kind {
                     Unbounded => Ok(()),
                 }
             }
+            Self::Size { side } => {
+                write!(f, "[], or a height and a width from 1 to {side}, such as [84, 84], or one number for both")
+            }
+            Self::Range => f.write_str("[], or two finite numbers with the smaller one first, such as [-1.0, 1.0]"),
             Self::Widths { layers, width } => {
                 write!(f, "a list of at most {layers} whole numbers from 1 to {width}")
             }
@@ -166,6 +193,11 @@ pub const KEYS: &[Key] = &[
         Kind::Whole { min: 1, max: 1 << 24 },
         "Parts that a rollout is split into; must divide ppo.num_steps * num_envs.",
     ),
+    key(
+        "ppo.sequence_length",
+        Kind::Whole { min: 0, max: 1 << 20 },
+        "Steps of the sequences that networks with memory learn from; must divide ppo.num_steps, and 0 is all of them.",
+    ),
     key("ppo.epochs", Kind::Whole { min: 1, max: 10_000 }, "Passes over a rollout."),
     key("ppo.learning_rate", POSITIVE, "Step size of Adam."),
     key("ppo.anneal_learning_rate", Kind::Flag, "Whether the step size falls linearly to 0 over the run."),
@@ -205,11 +237,27 @@ pub const KEYS: &[Key] = &[
     key("a2c.rmsprop_alpha", DECAY, "RMSProp's decay of the mean square."),
     key("a2c.epsilon", POSITIVE, "The optimiser's epsilon."),
     key(
+        "network.encoder",
+        Kind::OneOf(&["mlp", "nature-cnn", "impala-cnn", "minatar-cnn"]),
+        "What reads observations; the encoders named cnn read images, and the hidden layers follow them.",
+    ),
+    key(
         "network.hidden",
         Kind::Widths { layers: 8, width: 1024 },
-        "Widths of the hidden layers; [] is a linear policy and critic.",
+        "Widths of the hidden layers, after the encoder; [] is a linear policy and critic.",
     ),
     key("network.activation", Kind::OneOf(&["tanh", "relu", "silu"]), "The nonlinearity of hidden layers."),
+    key(
+        "network.layer_norm",
+        Kind::Flag,
+        "Whether hidden layers, the encoder's linear one included, are normalised before their nonlinearity.",
+    ),
+    key(
+        "network.memory",
+        Kind::OneOf(&["none", "gru", "lstm", "mingru"]),
+        "What is kept between steps, after the hidden layers; it is forgotten where an episode starts.",
+    ),
+    key("network.memory_width", Kind::Whole { min: 1, max: 1024 }, "Width of the memory."),
     key("network.shared_trunk", Kind::Flag, "Whether actor and critic share their hidden layers."),
     key(
         "network.pathways",
@@ -320,6 +368,67 @@ pub const KEYS: &[Key] = &[
     ),
     key("normalize.observation_clip", POSITIVE, "Normalised observations are clipped to plus and minus this."),
     key("normalize.reward_clip", POSITIVE, "Normalised rewards are clipped to plus and minus this."),
+    key(
+        "wrappers.preset",
+        Kind::OneOf(&["auto", "none", "atari"]),
+        "Where the other keys of this section get their defaults: atari is CleanRL's for Atari games, auto that for tasks gym:ALE/... only.",
+    ),
+    key("wrappers.sticky", FRACTION, "Probability that the last action is taken again; 0 is off."),
+    key(
+        "wrappers.noop_max",
+        Kind::Whole { min: 0, max: 10_000 },
+        "A reset is followed by 1 to so many steps with action 0, at random; 0 is off.",
+    ),
+    key(
+        "wrappers.frame_skip",
+        Kind::Whole { min: 1, max: 1000 },
+        "Times that the environment takes an action; its rewards are summed.",
+    ),
+    key(
+        "wrappers.max_pool",
+        Kind::Flag,
+        "Whether pixels are the larger ones of the last two frames of a skip; pictures only.",
+    ),
+    key(
+        "wrappers.time_limit",
+        Kind::Whole { min: 0, max: u32::MAX as u64 },
+        "Steps of the agent after which an episode is cut; 0 is off.",
+    ),
+    key(
+        "wrappers.episodic_life",
+        Kind::Flag,
+        "Whether a lost life ends an episode for the agent; returns are still the game's.",
+    ),
+    key(
+        "wrappers.fire_reset",
+        Kind::Flag,
+        "Whether an episode starts with actions 1 and 2, in games whose action 1 is named FIRE.",
+    ),
+    key("wrappers.reward_sign", Kind::Flag, "Whether the agent learns from the signs of rewards."),
+    key("wrappers.reward_clip", Kind::Range, "Bounds that rewards are clipped to; [] is off."),
+    key(
+        "wrappers.action_rescale",
+        Kind::Flag,
+        "Whether the agent sees a bounded box of actions as -1 to 1; what lies outside is clipped.",
+    ),
+    key(
+        "wrappers.resize",
+        Kind::Size { side: 4096 },
+        "Height and width that pictures are made smaller to, by area as OpenCV does; [] is off.",
+    ),
+    key("wrappers.grayscale", Kind::Flag, "Whether pictures of three channels become gray."),
+    key("wrappers.flatten", Kind::Flag, "Whether a picture becomes a box of numbers."),
+    key("wrappers.flatten_scale", POSITIVE, "What the bytes of a flattened picture are divided by."),
+    key(
+        "wrappers.observation_rescale",
+        Kind::Range,
+        "Bounds that a bounded box of observations is stretched to; [] is off.",
+    ),
+    key(
+        "wrappers.frame_stack",
+        Kind::Whole { min: 1, max: 1024 },
+        "Observations that the agent sees at once, oldest first; an episode starts with its first one in every place.",
+    ),
     key("eval.interval", COUNT, "Environment steps between evaluations; 0 is only at the end."),
     key(
         "eval.episodes",
@@ -338,6 +447,39 @@ pub const KEYS: &[Key] = &[
     ),
     key("run.log_interval", COUNT, "Environment steps between the points of learning curves; 0 is one an iteration."),
     key("run.stop_at_threshold", Kind::Flag, "Whether the run ends once the task counts as solved."),
+    key(
+        "gym.python",
+        Kind::AnyText,
+        "The Python of tasks named gym:ID or envpool:ID; if empty, that of the active virtual environment, else python3.",
+    ),
+    key(
+        "gym.workers",
+        Kind::Whole { min: 0, max: 1024 },
+        "Python processes that step such a task's environments; 0 is one a core. Results do not depend on it.",
+    ),
+    key("gym.imports", Kind::Texts, "Python modules to import first, which register tasks."),
+    key("gym.wrappers", Kind::Texts, "Python wrappers by import path, such as my_module.MyWrapper, innermost first."),
+    key(
+        "gym.vectorization",
+        Kind::OneOf(&["none", "sync", "async", "vector-entry-point"]),
+        "Who steps the environments of a worker: the worker, or a vector environment of Gymnasium's or the task's own.",
+    ),
+    key(
+        "gym.autoreset",
+        Kind::OneOf(&["default", "next-step", "same-step", "disabled"]),
+        "When a vector environment starts the next episode; the transitions are the same.",
+    ),
+    key("gym.render_mode", Kind::AnyText, "Gymnasium's render mode; if empty, none."),
+    key(
+        "gym.on_env_failure",
+        Kind::OneOf(&["stop", "restart"]),
+        "What a failed worker means: the end of the run, or a new worker and episodes that count as cut.",
+    ),
+    key(
+        "gym.timeout",
+        Kind::Real { min: Excluded(0.0), max: Included(86_400.0) },
+        "Seconds after which a worker that does not answer counts as hanging.",
+    ),
 ];
 
 /// The section of a task's parameters, which the task declares.

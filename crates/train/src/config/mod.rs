@@ -1,7 +1,7 @@
 //! The configuration of a run: defaults, presets, files and overrides, resolved to one validated [`Config`].
 //!
-//! Layers, each over the one before: [`Config::default`], the built-in [`preset`] of the task and algorithm, the file
-//! of `--config`, each `--set KEY=VALUE` in order, and the explicit flags.
+//! Layers, each over the one before: [`Config::default`], the [preset of wrappers](wrapper_preset), the built-in [`preset`] of the task and
+//! algorithm, the file of `--config`, each `--set KEY=VALUE` in order, and the explicit flags.
 
 mod choice;
 mod error;
@@ -14,20 +14,22 @@ mod write;
 pub use choice::{DeviceChoice, EngineChoice, ParseDeviceError, ParseEngineError};
 pub use error::ConfigError;
 pub use keys::{KEYS, Key, Kind, MAX_COUNT};
-pub use presets::{PRESETS, preset};
+pub use presets::{PRESETS, preset, wrapper_preset};
 
 use layers::Layer;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use striatum_agent::{A2cSettings, Algorithm, CriticSettings, DopamineSettings, NetworkSettings, PpoSettings};
 use striatum_envs::Params;
+use striatum_envs::wrappers::WrapperSettings;
+use striatum_gym::GymSettings;
 use toml::Table;
 
 /// Everything that decides a run's result, and how it is watched. [`KEYS`] documents each key and its range.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The task: a built-in name, or what the runs of a task of your own are called.
+    /// The task: a built-in name, `gym:` and Gymnasium's, or what the runs of a task of your own are called.
     pub task: String,
     /// The algorithm; only its own section applies.
     pub algo: Algorithm,
@@ -55,11 +57,15 @@ pub struct Config {
     pub dopamine: DopamineSettings,
     /// Running normalisation.
     pub normalize: NormalizeSettings,
+    /// Wrappers around the environments.
+    pub wrappers: WrapperSettings,
     /// Evaluation during training.
     pub eval: EvalSettings,
     /// Checkpoints and early stop.
     pub run: RunSettings,
-    /// Arguments for the parameters of a built-in task, which declares them.
+    /// Workers of a task of Python's.
+    pub gym: GymSettings,
+    /// Arguments for the parameters of a built-in task, which declares them, or of a Python task's constructor.
     pub env: Params,
 }
 
@@ -80,8 +86,10 @@ impl Default for Config {
             critic: CriticSettings::default(),
             dopamine: DopamineSettings::default(),
             normalize: NormalizeSettings::default(),
+            wrappers: WrapperSettings::default(),
             eval: EvalSettings::default(),
             run: RunSettings::default(),
+            gym: GymSettings::default(),
             env: Params::default(),
         }
     }
@@ -177,6 +185,9 @@ impl Config {
         let algo = request.algo.unwrap_or(layers::read(&asked, "the settings")?.algo);
 
         let mut table = Table::new();
+        if let Some(text) = wrapper_preset(&request.task, layers::read(&asked, "the settings")?.wrappers.preset) {
+            Layer::parse("the preset of wrappers", text)?.apply(&mut table)?;
+        }
         if let Some(text) = request.preset.as_deref().or_else(|| preset(&request.task, algo)) {
             Layer::parse(format!("the preset of {}", request.task), text)?.apply(&mut table)?;
         }

@@ -2,13 +2,16 @@
 //! the defaults.
 
 use striatum_agent::Algorithm;
+use striatum_envs::wrappers::WrapperPreset;
 
 macro_rules! presets {
-    ($($task:literal),*) => {
+    ($($task:literal),*; $($bridged:literal),*) => {
         /// Every built-in preset: its task, its algorithm and its TOML text.
         pub const PRESETS: &[(&str, Algorithm, &str)] = &[$(
             ($task, Algorithm::Ppo, include_str!(concat!("../../../../configs/", $task, ".ppo.toml"))),
             ($task, Algorithm::A2c, include_str!(concat!("../../../../configs/", $task, ".a2c.toml"))),
+        )* $(
+            (concat!("gym:", $bridged), Algorithm::Ppo, include_str!(concat!("../../../../configs/", $bridged, ".ppo.toml"))),
         )*];
     };
 }
@@ -24,11 +27,37 @@ presets!(
     "Conditioning-v0",
     "RiskyChoice-v0",
     "CliffGamble-v0",
-    "Vigour-v0"
+    "Vigour-v0",
+    "CartPoleNoVel-v1",
+    "RepeatPrevious-v0",
+    "MinAtar/Breakout-v1",
+    "MinAtar/Asterix-v1",
+    "MinAtar/Freeway-v1",
+    "MinAtar/Seaquest-v1",
+    "MinAtar/SpaceInvaders-v1";
+    "LunarLander-v3",
+    "LunarLanderContinuous-v3",
+    "BipedalWalker-v3",
+    "HalfCheetah-v5",
+    "Hopper-v5",
+    "Walker2d-v5"
 );
 
-/// The built-in preset of a task and an algorithm; other tasks use the defaults.
+/// The built-in preset of a task and an algorithm; other tasks use the defaults. A built-in task keeps its preset when it is Gymnasium's
+/// that is asked for.
 #[must_use]
 pub fn preset(task: &str, algo: Algorithm) -> Option<&'static str> {
-    PRESETS.iter().find(|preset| (preset.0, preset.1) == (task, algo)).map(|preset| preset.2)
+    let of = |task: &str| PRESETS.iter().find(|preset| (preset.0, preset.1) == (task, algo)).map(|preset| preset.2);
+    of(task).or_else(|| of(task.strip_prefix("gym:")?))
+}
+
+/// The settings that a preset of wrappers stands for, if it has any for the task.
+#[must_use]
+pub fn wrapper_preset(task: &str, preset: WrapperPreset) -> Option<&'static str> {
+    let atari = match preset {
+        WrapperPreset::Auto => task.starts_with("gym:ALE/"),
+        WrapperPreset::None => false,
+        WrapperPreset::Atari => true,
+    };
+    atari.then_some(include_str!("../../../../configs/wrappers/atari.toml"))
 }

@@ -2,10 +2,12 @@
 
 use super::keys::KEYS;
 use super::{Config, ConfigError, write};
+use serde_json::Value;
 use striatum_agent::{
-    A2cSettings, Algorithm, CriticSettings, DopamineSettings, Pathways, PpoSettings, RewardCentering,
+    A2cSettings, Algorithm, CriticSettings, DopamineSettings, MemoryKind, Pathways, PpoSettings, RewardCentering,
 };
 use striatum_envs::{EnvError, Params};
+use striatum_gym::Task;
 
 /// The most samples of a rollout: up to here an `f32` counts them exactly, and with 256 features an element's index
 /// still fits the shaders' 32 bits.
@@ -21,6 +23,7 @@ impl Config {
         self.check_ranges()?;
         self.check_env()?;
         self.check_rollout()?;
+        self.check_sequences()?;
         self.check_pathways()?;
         self.check_critic()?;
         self.check_tonic()
@@ -52,6 +55,7 @@ impl Config {
             num_steps: self.ppo.num_steps,
             epochs: self.ppo.epochs,
             minibatches: self.ppo.minibatches,
+            sequence_length: self.ppo.sequence_length,
             normalize_advantages: self.ppo.normalize_advantages,
             ..default.ppo
         };
@@ -85,6 +89,9 @@ impl Config {
 
     /// The arguments of all of the task's parameters.
     fn check_env(&self) -> Result<Params, ConfigError> {
+        if Task::is_name(&self.task) {
+            return self.check_arguments().map(|()| self.env.clone());
+        }
         match (striatum_envs::check_params(&self.task, &self.env), self.env.names().next()) {
             (Err(EnvError::UnknownTask { .. }), None) => Ok(Params::default()),
             (Err(EnvError::UnknownTask { .. }), Some(name)) => {
@@ -92,6 +99,22 @@ impl Config {
             }
             (checked, _) => Ok(checked?),
         }
+    }
+
+    /// What a Python task's constructor takes, Python knows; here it is seen to that it gets there.
+    fn check_arguments(&self) -> Result<(), ConfigError> {
+        for name in self.env.names() {
+            let is_name = !name.starts_with(|c: char| c.is_ascii_digit())
+                && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+            let expected = match self.env.get(name) {
+                _ if !is_name => "the name of an argument, such as `env.gravity`",
+                // JSON has no NaN and no infinity: both arrive as null.
+                Some(Value::Null) => "a number that is finite, a text, a flag, or a list or section of them",
+                _ => continue,
+            };
+            return Err(ConfigError::Argument { name: name.to_owned(), task: self.task.clone(), expected });
+        }
+        Ok(())
     }
 
     fn check_rollout(&self) -> Result<(), ConfigError> {
@@ -116,6 +139,24 @@ impl Config {
                 Algorithm::A2c => ("more", "a2c.num_steps"),
             };
             return Err(ConfigError::SingleSample { algo, change, key });
+        }
+        Ok(())
+    }
+
+    /// What a network with memory learns from.
+    fn check_sequences(&self) -> Result<(), ConfigError> {
+        if self.network.memory == MemoryKind::None || self.algo != Algorithm::Ppo {
+            return Ok(());
+        }
+        let &PpoSettings { num_steps: steps, minibatches, sequence_length, .. } = &self.ppo;
+        let length = if sequence_length == 0 { steps } else { sequence_length };
+        if !steps.is_multiple_of(length) {
+            return Err(ConfigError::SequenceLength { length, steps, fix: nearest_divisor(steps, length) });
+        }
+        let sequences = self.num_envs * (steps / length);
+        if !sequences.is_multiple_of(minibatches) {
+            let fix = nearest_divisor(sequences, minibatches);
+            return Err(ConfigError::SequenceMinibatches { minibatches, sequences, fix });
         }
         Ok(())
     }

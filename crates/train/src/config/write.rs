@@ -3,6 +3,7 @@
 use super::Config;
 use super::keys::{ENV, KEYS, Key};
 use serde_json::Value;
+use striatum_gym::Task;
 
 impl Config {
     /// The whole configuration as TOML, each key under a comment that says what it means and what it may be.
@@ -27,6 +28,9 @@ impl Config {
 
     /// The section of the task's parameters, if it has any.
     fn params_to_toml(&self) -> String {
+        if Task::is_name(&self.task) {
+            return self.arguments_to_toml();
+        }
         let params = striatum_envs::task(&self.task).map_or(&[][..], |task| task.params);
         let lines = params.iter().map(|param| {
             let value = self.env.get(param.name).cloned().unwrap_or_else(|| param.default.into());
@@ -34,6 +38,16 @@ impl Config {
             format!("# {} ({})\n{} = {value}\n\n", param.doc, param.kind, param.name)
         });
         if params.is_empty() { String::new() } else { format!("[{ENV}]\n{}", lines.collect::<String>()) }
+    }
+
+    /// The section of a Python task's arguments, if there are any.
+    fn arguments_to_toml(&self) -> String {
+        let lines = self.env.names().filter_map(|name| {
+            let value = toml::Value::try_from(self.env.get(name)?).ok()?;
+            Some(format!("{name} = {value}\n"))
+        });
+        let lines: String = lines.collect();
+        if lines.is_empty() { lines } else { format!("[{ENV}]\n{lines}") }
     }
 }
 

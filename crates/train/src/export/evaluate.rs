@@ -24,7 +24,8 @@ impl PolicyExport {
     /// If parts do not fit each other, or the observations are not whole rows.
     pub fn evaluate(&self, observations: &[f32]) -> Result<Evaluated, ExportError> {
         self.validate()?;
-        let inputs = self.spec.inputs.max(1);
+        self.require_mlp()?;
+        let inputs = self.spec.inputs().max(1);
         let rows = observations.len() / inputs;
         if observations.len() != rows * inputs {
             let expected = (rows + 1) * inputs;
@@ -66,7 +67,7 @@ impl PolicyExport {
     /// As [`evaluate`](Self::evaluate).
     pub fn expectations(&self, observations: &[f32]) -> Result<Value, ExportError> {
         let mut object = self.expected(observations)?;
-        object["observations"] = rows(observations, self.spec.inputs).into();
+        object["observations"] = rows(observations, self.spec.inputs()).into();
         if self.spec.head.dual {
             let tones = TONES.iter().map(|&tone| {
                 let mut expected = Self { tone, ..self.clone() }.expected(observations)?;
@@ -102,7 +103,7 @@ impl PolicyExport {
     /// deviation 2. The same every time.
     pub fn random_observations(&self, count: usize) -> Vec<f32> {
         let mut stream = Stream::new(0, Purpose::User, 0, 0);
-        let inputs = self.spec.inputs;
+        let inputs = self.spec.inputs();
         let column = |i: usize| match &self.observation_normalizer {
             Some(ObservationNormalizer { mean, std, .. }) => (mean[i], std[i]),
             None => (0.0, 1.0),

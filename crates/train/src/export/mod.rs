@@ -9,7 +9,8 @@ pub use evaluate::Evaluated;
 pub(crate) use evaluate::log_std_at;
 
 use std::path::{Path, PathBuf};
-use striatum_kernels::{MlpSpec, ParamSpec};
+use striatum_agent::NetworkSpec;
+use striatum_kernels::ParamSpec;
 
 /// A policy could not be exported.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,12 @@ pub enum ExportError {
         expected: usize,
         /// Its length.
         found: usize,
+    },
+    /// A network that the format, or the reference that it is checked against, has no form for.
+    #[error("a policy whose {what} cannot be exported so; use `--format safetensors`")]
+    Network {
+        /// What about it.
+        what: String,
     },
     /// The file could not be written.
     #[error("`{}` cannot be written: {source}; check that its folder exists and has space", path.display())]
@@ -51,7 +58,7 @@ pub struct PolicyExport {
     /// The task.
     pub task: String,
     /// The network.
-    pub spec: MlpSpec,
+    pub spec: NetworkSpec,
     /// Its parameters, the whole arena; the critic's are not exported.
     pub params: Vec<f32>,
     /// What is done to observations first, if anything.
@@ -86,6 +93,7 @@ impl PolicyExport {
     /// If parts do not fit each other, or the file cannot be written.
     pub fn to_onnx(&self, path: &Path) -> Result<(), ExportError> {
         self.validate()?;
+        self.require_mlp()?;
         write(path, Ok(onnx::encode(self)))
     }
 
@@ -99,10 +107,14 @@ impl PolicyExport {
         fits("the list of lower action bounds", bounds, self.action_low.len())?;
         fits("the list of upper action bounds", bounds, self.action_high.len())?;
         if let Some(ObservationNormalizer { mean, std, .. }) = &self.observation_normalizer {
-            fits("the normaliser's mean", self.spec.inputs, mean.len())?;
-            fits("the normaliser's standard deviation", self.spec.inputs, std.len())?;
+            fits("the normaliser's mean", self.spec.observation.words(), mean.len())?;
+            fits("the normaliser's standard deviation", self.spec.observation.words(), std.len())?;
         }
         Ok(())
+    }
+
+    fn require_mlp(&self) -> Result<(), ExportError> {
+        self.spec.beyond_mlp().map_or(Ok(()), |what| Err(ExportError::Network { what }))
     }
 
     /// The parameters that actions depend on, with their values.

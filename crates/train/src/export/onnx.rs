@@ -55,7 +55,7 @@ pub(super) fn encode(export: &PolicyExport) -> Vec<u8> {
 /// Observations, and with two pathways the tone. That has a constant of its name as default, so it may be left out.
 fn inputs(export: &PolicyExport) -> Vec<ValueInfo> {
     let tone = export.spec.head.dual.then(|| typed(TONE, FLOAT, Vec::new()));
-    std::iter::once(value_info("observations", FLOAT, &[export.spec.inputs])).chain(tone).collect()
+    std::iter::once(value_info("observations", FLOAT, &[export.spec.inputs()])).chain(tone).collect()
 }
 
 fn outputs(policy: &Policy) -> Vec<ValueInfo> {
@@ -132,7 +132,7 @@ impl Builder {
         let Some(ObservationNormalizer { mean, std, clip }) = &export.observation_normalizer else {
             return "observations".to_owned();
         };
-        let width = [export.spec.inputs];
+        let width = [export.spec.inputs()];
         let coarse: Vec<f32> = mean.iter().map(|&m| m as f32).collect();
         let rest: Vec<f32> = mean.iter().zip(&coarse).map(|(m, &c)| (m - f64::from(c)) as f32).collect();
         self.floats("normalizer.mean", &width, &coarse);
@@ -267,12 +267,12 @@ mod tests {
 
     fn export(policy: Policy, dual: bool) -> PolicyExport {
         let dims = if policy.is_continuous() { policy.action_width() } else { 0 };
-        let head = HeadLayout { policy, dual, value_heads: 1 };
+        let head = HeadLayout::new(policy, dual, 1);
         let spec = MlpSpec { inputs: 2, hidden: vec![4, 3], activation: Activation::Silu, shared_trunk: false, head };
         PolicyExport {
             task: "Test-v0".into(),
             params: vec![0.1; spec.param_count()],
-            spec,
+            spec: spec.into(),
             observation_normalizer: Some(ObservationNormalizer { mean: vec![0.1; 2], std: vec![1.0; 2], clip: 5.0 }),
             action_low: vec![-1.0; dims],
             action_high: vec![1.0; dims],

@@ -6,6 +6,7 @@ use ::safetensors::tensor::TensorView;
 use serde_json::json;
 use std::collections::HashMap;
 use std::io;
+use striatum_agent::NetworkSpec;
 
 struct Block {
     name: String,
@@ -49,13 +50,18 @@ fn metadata(export: &PolicyExport) -> HashMap<String, String> {
     let clip = export.observation_normalizer.as_ref().map(|normalizer| normalizer.clip);
     let policy = json!({
         "task": export.task,
-        "network": export.spec,
+        "network": network(&export.spec),
         "observation_clip": clip,
         "tone": export.tone,
         "inverse_temperature": export.inverse_temperature,
         "evaluate": steps(export),
     });
     HashMap::from([("format".to_owned(), "striatum-policy".to_owned()), ("policy".to_owned(), policy.to_string())])
+}
+
+/// The network's shape; a multilayer perceptron's is the plainer one of an `MlpSpec`.
+fn network(spec: &NetworkSpec) -> serde_json::Value {
+    spec.as_mlp().map_or_else(|| json!(spec), |mlp| json!(mlp))
 }
 
 /// How to get from a raw observation to an action, one step a line.

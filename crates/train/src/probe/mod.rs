@@ -4,13 +4,15 @@ mod draw;
 mod table;
 
 use crate::actor::Choice;
+use crate::appraisal::Appraisal;
 use crate::config::{Config, DeviceChoice, EngineChoice};
 use crate::error::TrainError;
-use crate::evaluate::{EVAL_ENVS, Occasion, Played, Series, play};
+use crate::evaluate::{EVAL_ENVS, Occasion, Series, play};
 use crate::export::log_std_at;
+use crate::player::Played;
+use crate::rows::Rows;
 use crate::run::{MakeEnvs, load_learner, open_engine};
 use crate::saved::SavedPolicy;
-use std::ops::Range;
 use striatum_agent::Learner;
 use striatum_dopamine::{Figure, Table};
 use striatum_kernels::{Backend, HeadLayout, Policy, RunningMoments, net_logits, probabilities};
@@ -75,13 +77,12 @@ impl Probe {
         let config = Config { device: DeviceChoice::Cpu, engine: EngineChoice::Auto, ..saved.config.clone() };
         let (engine, _) = open_engine(&config, make_envs)?;
         let mut envs = make_envs(episodes.min(EVAL_ENVS))?;
-        let normalizer = saved.normalizer(envs.observation_space().width())?;
-        let (reward_scale, average_reward) = (saved.reward_scale()?, saved.average_reward());
+        let normalizer = saved.normalizer(envs.observation_space().width() - envs.action_mask_width())?;
         let series = Series { choice: Choice::Deterministic, occasion: Occasion::Measurement, seed, episodes };
         let (layout, steps) = crate::with_learner!(engine, learner => {
             let mut learner = learner;
             load_learner(&mut learner, saved.checkpoint())?;
-            let mut recorder = Recorder::new(&learner, &config, [reward_scale, average_reward], envs.num_envs())?;
+            let mut recorder = Recorder::new(&learner, &config, saved, envs.num_envs())?;
             play(&mut learner, normalizer.as_ref(), &config, &mut *envs, series, &mut |step| recorder.see(step))?;
             let layout = recorder.layout.clone();
             (layout, recorder.finish(&mut learner, normalizer.as_ref())?)
@@ -90,8 +91,8 @@ impl Probe {
             task: config.task,
             trained_steps: saved.steps()?,
             tone: saved.tone(),
-            reward_scale,
-            average_reward,
+            reward_scale: saved.reward_scale()?,
+            average_reward: saved.average_reward(),
             steps,
             policy: layout.policy,
         })
@@ -113,56 +114,45 @@ struct Recorder<'a> {
     layout: HeadLayout,
     config: &'a Config,
     log_std: Vec<f32>,
-    reward_scale: Option<f32>,
-    average_reward: Option<f32>,
-    /// The value heads that V(s) is the mean of.
-    value_heads: Range<usize>,
+    appraisal: Appraisal,
     /// Steps of every environment, one episode after another.
     steps: Vec<Vec<Step>>,
-    /// Where in them an episode was cut, and the raw observation there.
+    /// Where in them an episode was cut, and the row of the observation there, not yet standardised.
     cuts: Vec<(usize, usize)>,
-    cut_observations: Vec<f32>,
+    rows: Rows,
+    cut_rows: Vec<f32>,
 }
 
 impl<'a> Recorder<'a> {
     fn new<B: Backend>(
         learner: &Learner<B>,
         config: &'a Config,
-        [reward_scale, average_reward]: [Option<f32>; 2],
+        saved: &SavedPolicy,
         envs: usize,
     ) -> Result<Self, TrainError> {
         let layout = learner.spec().head.clone();
         let mut log_std = vec![0.0; layout.policy.log_std_len()];
         learner.read_log_std(0, &mut log_std)?;
         Ok(Self {
+            appraisal: Appraisal::of(saved, &layout)?,
             layout,
             config,
             log_std,
-            reward_scale,
-            average_reward,
-            // Of a scalar critic the first one.
-            value_heads: config.critic.groups().first().cloned().unwrap_or(0..1),
             steps: vec![Vec::new(); envs],
             cuts: Vec::new(),
-            cut_observations: Vec::new(),
+            rows: Rows::new(learner.spec(), envs),
+            cut_rows: Vec::new(),
         })
-    }
-
-    /// V(s), from what the network made of s.
-    fn value(&self, outputs: &[f32]) -> f32 {
-        let heads = &outputs[self.layout.values_at()..][self.value_heads.clone()];
-        heads.iter().sum::<f32>() / heads.len() as f32
-    }
-
-    /// A reward as the agent learns from it.
-    fn learned(&self, reward: f32) -> f32 {
-        let clip = self.config.normalize.reward_clip;
-        let scaled = self.reward_scale.map_or(reward, |scale| (reward * scale).clamp(-clip, clip));
-        scaled - self.average_reward.unwrap_or(0.0)
     }
 
     /// Takes down a step, but for its TD error.
     fn see(&mut self, played: &Played<'_>) {
+        if played.lost {
+            let steps = &mut self.steps[played.env];
+            let whole = steps.iter().rposition(|step| step.terminated || step.truncated).map_or(0, |last| last + 1);
+            steps.truncate(whole);
+            return;
+        }
         let (layout, outputs) = (&self.layout, played.outputs);
         let logits = layout.policy.logits();
         let mut net = vec![0.0; logits];
@@ -174,11 +164,12 @@ impl<'a> Recorder<'a> {
                 (Vec::new(), chosen(nvec, played.stored))
             }
             policy => {
-                let log_std = log_std_at(policy, &self.log_std, &outputs[layout.features_at()..]);
+                let features = &outputs[layout.features_at()..layout.mask_at()];
+                let log_std = log_std_at(policy, &self.log_std, features);
                 (log_std.into_iter().map(f32::exp).collect(), Vec::new())
             }
         };
-        let (value, learned_reward) = (self.value(outputs), self.learned(played.reward));
+        let (value, learned_reward) = (self.appraisal.value(outputs), self.appraisal.learned(played.reward));
         let steps = &mut self.steps[played.env];
         let (episode, step) = match steps.last() {
             Some(last) if last.terminated || last.truncated => (last.episode + 1, 0),
@@ -187,7 +178,7 @@ impl<'a> Recorder<'a> {
         };
         if played.truncated && !played.terminated {
             self.cuts.push((played.env, steps.len()));
-            self.cut_observations.extend_from_slice(played.final_observation);
+            self.rows.push_last(played.final_observation, outputs, &mut self.cut_rows);
         }
         steps.push(Step {
             episode,
@@ -213,24 +204,23 @@ impl<'a> Recorder<'a> {
         learner: &mut Learner<B>,
         normalizer: Option<&RunningMoments>,
     ) -> Result<Vec<Step>, TrainError> {
-        if let Some(normalizer) = normalizer {
-            normalizer.standardizer(self.config.normalize.observation_clip).apply(&mut self.cut_observations);
-        }
+        let standardizer = normalizer.map(|moments| moments.standardizer(self.config.normalize.observation_clip));
+        self.rows.standardize(standardizer.as_ref(), &mut self.cut_rows);
         let outputs = match self.cuts.is_empty() {
             true => Vec::new(),
-            false => learner.predict(&self.cut_observations)?,
+            false => learner.predict(&self.cut_rows)?,
         };
-        let cut_values: Vec<f32> = outputs.chunks_exact(self.layout.width()).map(|row| self.value(row)).collect();
-        let gamma = self.config.gamma();
+        let cut_values: Vec<f32> =
+            outputs.chunks_exact(self.layout.width()).map(|row| self.appraisal.value(row)).collect();
         for steps in &mut self.steps {
             let next: Vec<f32> = steps.iter().skip(1).map(|step| step.value).chain([0.0]).collect();
             for (step, next) in steps.iter_mut().zip(next) {
-                step.td_error = td_error(step, gamma, next);
+                step.td_error = self.appraisal.td_error(step.learned_reward, step.terminated, [step.value, next]);
             }
         }
         for (&(env, at), value) in self.cuts.iter().zip(cut_values) {
             let step = &mut self.steps[env][at];
-            step.td_error = td_error(step, gamma, value);
+            step.td_error = self.appraisal.td_error(step.learned_reward, step.terminated, [step.value, value]);
         }
         let mut episode = 0;
         let mut all = Vec::new();
@@ -241,12 +231,6 @@ impl<'a> Recorder<'a> {
         }
         Ok(all)
     }
-}
-
-/// `r + gamma V(s') - V(s)`; a terminal state is worth nothing.
-fn td_error(step: &Step, gamma: f32, next: f32) -> f32 {
-    let next = if step.terminated { 0.0 } else { next };
-    step.learned_reward + gamma * next - step.value
 }
 
 /// Which logits belong to the choices of an action.

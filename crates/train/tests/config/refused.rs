@@ -27,18 +27,22 @@ fn wrong_types(kind: Kind) -> Vec<Value> {
         Kind::Text => vec![Value::Integer(3), Value::Boolean(true)],
         Kind::Flag => vec![text("maybe"), Value::Integer(1)],
         Kind::OneOf(_) | Kind::Device => vec![text("tpu"), text(""), Value::Integer(0), text("gpu:-1"), text("gpu:x")],
+        Kind::AnyText => vec![Value::Integer(3), Value::Boolean(true)],
+        Kind::Texts => vec![text("one"), Value::Integer(3), Value::Array(vec![Value::Integer(1)])],
         Kind::Whole { .. } => vec![text("many"), Value::Float(1.5), Value::Integer(-1), Value::Boolean(false)],
         Kind::Real { .. } => vec![text("much"), Value::Boolean(true), text("")],
+        Kind::Size { .. } => vec![text("large"), Value::Integer(-1), Value::Array(vec![text("a")])],
+        Kind::Range => vec![text("wide"), Value::Float(1.5), Value::Array(vec![text("a")])],
         Kind::Widths { .. } => {
             vec![Value::Integer(64), Value::Array(vec![text("a")]), Value::Array(vec![Value::Integer(-1)])]
         }
     };
-    if !matches!(kind, Kind::Text) {
+    if !matches!(kind, Kind::Text | Kind::AnyText) {
         // A date is text enough.
         wrong.push(Value::Datetime("2020-01-01".parse().unwrap()));
     }
     wrong.push(Value::Table(Table::from_iter([("x".to_owned(), Value::Integer(1))])));
-    if !matches!(kind, Kind::Widths { .. }) {
+    if !matches!(kind, Kind::Widths { .. } | Kind::Size { .. } | Kind::Range) {
         wrong.push(Value::Array(vec![Value::Integer(1), Value::Integer(2)]));
     }
     wrong
@@ -87,7 +91,11 @@ fn edges(kind: Kind) -> (Vec<String>, Vec<String>) {
     let (mut outside, mut inside) = (Vec::new(), Vec::new());
     match kind {
         Kind::Text => outside.push("' '".to_owned()),
-        Kind::Flag | Kind::OneOf(_) | Kind::Device => {}
+        Kind::Texts => {
+            outside.push("['a', ' ']".to_owned());
+            inside.extend(["[]".to_owned(), "['a', 'b']".to_owned()]);
+        }
+        Kind::Flag | Kind::OneOf(_) | Kind::Device | Kind::AnyText => {}
         Kind::Whole { min, max } => {
             outside.extend(min.checked_sub(1).map(|n| n.to_string()));
             outside.extend(i64::try_from(max + 1).ok().map(|n| n.to_string()));
@@ -108,6 +116,16 @@ fn edges(kind: Kind) -> (Vec<String>, Vec<String>) {
                     Unbounded => inside.push("1e30".to_owned()),
                 }
             }
+        }
+        Kind::Size { side } => {
+            outside.extend(["[3]", "[3, 0]", "[3, 3, 3]"].map(str::to_owned));
+            outside.extend([format!("[1, {}]", side + 1), "0".to_owned(), (side + 1).to_string()]);
+            inside.extend(["[]".to_owned(), format!("[1, {side}]"), side.to_string()]);
+        }
+        Kind::Range => {
+            let lists = ["[1]", "[1, 1]", "[2, 1]", "[-inf, 1]", "[0, nan]", "[0, 1e300]", "[1, 2, 3]"];
+            outside.extend(lists.map(str::to_owned));
+            inside.extend(["[]", "[-1, 1.5]", "[-1e30, 1e30]"].map(str::to_owned));
         }
         Kind::Widths { layers, width } => {
             outside.extend(["[0]".to_owned(), format!("[64, {}]", width + 1), format!("{:?}", vec![1; layers + 1])]);

@@ -51,7 +51,7 @@ const OWN: [(&str, &str); 40] = [
 ];
 
 /// ... and those that are the same for all.
-const SHARED: [(&str, &str); 33] = [
+const SHARED: [(&str, &str); 61] = [
     ("algo", "a2c"),
     ("engine", "fused"),
     ("device", "cpu"),
@@ -64,8 +64,10 @@ const SHARED: [(&str, &str); 33] = [
     ("ppo.normalize_advantages", "false"),
     ("a2c.num_steps", "7"),
     ("a2c.normalize_advantages", "true"),
+    ("network.encoder", "nature-cnn"),
     ("network.hidden", "[32, 32]"),
     ("network.activation", "relu"),
+    ("network.layer_norm", "true"),
     ("network.shared_trunk", "true"),
     ("network.pathways", "single"),
     ("network.squash", "true"),
@@ -79,12 +81,38 @@ const SHARED: [(&str, &str); 33] = [
     ("normalize.rewards", "true"),
     ("normalize.observation_clip", "5"),
     ("normalize.reward_clip", "5"),
+    ("wrappers.preset", "none"),
+    ("wrappers.sticky", "0.25"),
+    ("wrappers.noop_max", "30"),
+    ("wrappers.frame_skip", "4"),
+    ("wrappers.max_pool", "false"),
+    ("wrappers.time_limit", "100"),
+    ("wrappers.episodic_life", "true"),
+    ("wrappers.fire_reset", "true"),
+    ("wrappers.reward_sign", "true"),
+    ("wrappers.reward_clip", "[-1, 1]"),
+    ("wrappers.action_rescale", "true"),
+    ("wrappers.resize", "84"),
+    ("wrappers.grayscale", "true"),
+    ("wrappers.flatten", "true"),
+    ("wrappers.flatten_scale", "1"),
+    ("wrappers.observation_rescale", "[-1, 1]"),
+    ("wrappers.frame_stack", "4"),
     ("eval.interval", "5"),
     ("eval.episodes", "5"),
     ("eval.continuing_steps", "5"),
     ("run.checkpoint_interval", "5"),
     ("run.log_interval", "5"),
     ("run.stop_at_threshold", "true"),
+    ("gym.python", "python3.11"),
+    ("gym.workers", "3"),
+    ("gym.imports", "['ale_py']"),
+    ("gym.wrappers", "['my_module.MyWrapper']"),
+    ("gym.vectorization", "sync"),
+    ("gym.autoreset", "disabled"),
+    ("gym.render_mode", "rgb_array"),
+    ("gym.on_env_failure", "restart"),
+    ("gym.timeout", "5"),
 ];
 
 /// What one key alone is set over.

@@ -60,7 +60,8 @@ impl Setup {
             GpuTask::MountainCarContinuous => Policy::Gaussian { dims: 1, squash: false },
             GpuTask::Pendulum | GpuTask::PendulumContinuing => Policy::Gaussian { dims: 1, squash: true },
         };
-        let head = HeadLayout { dual: !policy.is_continuous(), policy, value_heads: 1 };
+        let dual = !policy.is_continuous();
+        let head = HeadLayout::new(policy, dual, 1);
         let spec = MlpSpec {
             inputs: task.observation_width(),
             hidden: vec![16, 16],
@@ -68,7 +69,7 @@ impl Setup {
             shared_trunk: false,
             head,
         };
-        let weights = |seed: &u64| initial_weights(&spec, &NetworkSettings::default(), *seed);
+        let weights = |seed: &u64| initial_weights(&spec.clone().into(), &NetworkSettings::default(), *seed);
         let statistics = |seed: &u64| {
             let mut stream = Stream::new(*seed, Purpose::User, 1, 0);
             (0..2 * spec.inputs).map(move |_| stream.range(0.4, 0.6) as f32)

@@ -82,8 +82,9 @@ impl MlpGpu {
     /// Networks of `spec`'s shape for so many agents.
     ///
     /// # Panics
-    /// If the width of the observation, of a hidden layer, of a pathway or of the value heads is 0.
+    /// If the width of the observation, of a hidden layer, of a pathway or of the value heads is 0, or if there is a mask or a memory.
     pub fn new(gpu: &Gpu, spec: &MlpSpec, agents: usize) -> Self {
+        assert!(!spec.head.masked && spec.head.carried == 0, "a mask or a memory: {spec:?}");
         let widths = [spec.inputs, spec.head.policy.logits(), spec.head.value_heads];
         assert!(widths.iter().chain(&spec.hidden).all(|&w| w > 0), "a width of the network is 0: {spec:?}");
         // A binding of vectors holds one at least.

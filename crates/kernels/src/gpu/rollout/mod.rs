@@ -148,6 +148,10 @@ impl RolloutArgs<'_> {
         };
         let widths = spec.hidden.iter().chain([&options, &spec.head.value_heads]);
         assert!(widths.copied().all(|width| width > 0), "rollout: a width of the network is 0: {spec:?}");
+        assert!(
+            !spec.head.masked && spec.head.carried == 0,
+            "rollout: its tasks have no masks, its networks no memory"
+        );
         assert!([0, spec.features()].contains(&policy.features()), "rollout: the features are not the last layer's");
     }
 

@@ -127,7 +127,7 @@ mod tests {
     use crate::{Activation, HeadLayout, Policy};
 
     fn spec(hidden: &[usize], shared_trunk: bool) -> MlpSpec {
-        let head = HeadLayout { policy: Policy::Categorical { nvec: vec![3] }, dual: true, value_heads: 2 };
+        let head = HeadLayout::new(Policy::Categorical { nvec: vec![3] }, true, 2);
         MlpSpec { inputs: 4, hidden: hidden.to_vec(), activation: Activation::Tanh, shared_trunk, head }
     }
 

@@ -42,7 +42,7 @@ pub struct Outcome<T> {
 }
 
 pub fn layout(policy: Policy, dual: bool, value_heads: usize) -> HeadLayout {
-    HeadLayout { policy, dual, value_heads }
+    HeadLayout::new(policy, dual, value_heads)
 }
 
 /// Every kind of policy.
@@ -103,9 +103,26 @@ impl Case {
         if case.log_std.len() > 1 {
             case.log_std[1] = 2.5;
         }
+        case.make_masks(seed);
         case.make_actions();
         case.poison();
         case
+    }
+
+    /// Allows some options of every choice, where rows have a mask. What a memory carries is never read.
+    fn make_masks(&mut self, seed: u64) {
+        let Policy::Categorical { nvec } = &self.layout.policy else { return };
+        let mut stream = Stream::new(seed, Purpose::User, 1, 0);
+        for row in self.outputs.chunks_exact_mut(self.layout.width()) {
+            row[self.layout.carried_at()..].fill(f32::NAN);
+            let mut marks = &mut row[self.layout.mask_at()..self.layout.carried_at()];
+            for &n in nvec.iter().filter(|_| self.layout.masked) {
+                let (own, rest) = marks.split_at_mut(n);
+                own.iter_mut().for_each(|mark| *mark = stream.below(2) as f32);
+                own[stream.below(n as u32) as usize] = 1.0;
+                marks = rest;
+            }
+        }
     }
 
     /// Turns the numbers in `actions` into actions near the policy, and those in `log_probs` into old log probabilities.
@@ -115,10 +132,13 @@ impl Case {
             let oracle = self.oracle_row(row);
             let (outputs, log_std) = (oracle.outputs(), oracle.log_std());
             let (net, sigmas) = (oracle.net(&outputs), oracle.sigmas(&outputs, &log_std));
+            let allowed: Vec<_> = (0..width).map(|choice| oracle.allowed(choice)).collect();
             for (i, action) in self.actions[row * width..(row + 1) * width].iter_mut().enumerate() {
                 let unit = f64::from(*action);
                 *action = match &self.layout.policy {
-                    Policy::Categorical { nvec } => ((unit + 1.5) / 3.0 * nvec[i] as f64) as usize as f32,
+                    Policy::Categorical { .. } => {
+                        allowed[i][((unit + 1.5) / 3.0 * allowed[i].len() as f64) as usize] as f32
+                    }
                     _ => (net[i] + sigmas[i] * unit) as f32,
                 };
             }
@@ -305,7 +325,28 @@ pub fn cases() -> Vec<Case> {
         }
     }
     cases.extend(critics());
+    cases.extend(masks());
     cases
+}
+
+/// Small cases of choices of which some options are not allowed, also beside a memory.
+fn masks() -> impl Iterator<Item = Case> {
+    let scalar = CriticKind::Scalar;
+    let kinds = [(1, scalar, 0), (2, scalar, 7), (2, scalar, 0), (1, CriticKind::Quantile, 3), (2, scalar, 33)];
+    kinds.into_iter().enumerate().map(|(i, (policy, critic, carried))| {
+        let (policy, dual, heads) = (policies().remove(policy), i % 2 == 1, 1 + i);
+        let objective = if i == 2 { Objective::PolicyGradient } else { Objective::Clipped };
+        let params = LossParams {
+            critic: critic as u32,
+            kappa: 0.6,
+            sum_decay: 0.02,
+            logit_decay: 0.03,
+            entropy_coef: 0.1,
+            ..params(objective)
+        };
+        let layout = HeadLayout { masked: true, carried, ..layout(policy, dual, heads) };
+        Case::random(layout, 2, 90, params, 200 + i as u64)
+    })
 }
 
 /// Small cases of several auxiliary heads, and of every distributional critic.

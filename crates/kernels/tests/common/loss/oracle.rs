@@ -120,13 +120,26 @@ impl OracleRow<'_> {
         }
     }
 
-    /// The softmax of each choice.
+    /// Whether an output row allows the option of a logit.
+    fn allows(&self, outputs: &[f64], logit: usize) -> bool {
+        !self.case.layout.masked || outputs[self.case.layout.mask_at() + logit] == 1.0
+    }
+
+    /// The options of a choice that are allowed.
+    pub(super) fn allowed(&self, choice: usize) -> Vec<usize> {
+        let Policy::Categorical { nvec } = &self.case.layout.policy else { return Vec::new() };
+        let first: usize = nvec[..choice].iter().sum();
+        (0..nvec[choice]).filter(|option| self.allows(&self.outputs(), first + option)).collect()
+    }
+
+    /// The softmax of each choice over what is allowed.
     fn probabilities(&self, outputs: &[f64]) -> Vec<Vec<f64>> {
         let Policy::Categorical { nvec } = &self.case.layout.policy else { return Vec::new() };
         let net = self.net(outputs);
         let mut first = 0;
         let softmax = |&n: &usize| {
-            let weights: Vec<f64> = net[first..first + n].iter().map(|l| l.exp()).collect();
+            let weight = |k: usize| if self.allows(outputs, k) { net[k].exp() } else { 0.0 };
+            let weights: Vec<f64> = (first..first + n).map(weight).collect();
             first += n;
             let sum: f64 = weights.iter().sum();
             weights.iter().map(|w| w / sum).collect()
@@ -154,7 +167,7 @@ impl OracleRow<'_> {
             let sigmas = self.sigmas(outputs, log_std);
             return sigmas.iter().map(|sigma| 0.5 * (2.0 * PI * E * sigma * sigma).ln()).sum();
         }
-        self.probabilities(outputs).iter().flatten().map(|p| -p * p.ln()).sum()
+        self.probabilities(outputs).iter().flatten().filter(|&&p| p > 0.0).map(|p| -p * p.ln()).sum()
     }
 
     fn ratio(&self, outputs: &[f64], log_std: &[f64]) -> f64 {
@@ -211,14 +224,15 @@ impl OracleRow<'_> {
 
     fn sum_mode(&self, outputs: &[f64]) -> f64 {
         let logits = self.case.layout.policy.logits();
-        if self.case.layout.dual { (0..logits).map(|k| (outputs[k] + outputs[logits + k]).powi(2)).sum() } else { 0.0 }
+        let allowed = (0..logits).filter(|&k| self.case.layout.dual && self.allows(outputs, k));
+        allowed.map(|k| (outputs[k] + outputs[logits + k]).powi(2)).sum()
     }
 
     /// The square of the logits at inverse temperature 1.
     fn logits(&self, outputs: &[f64]) -> f64 {
         let beta = f64::from(self.case.inverse_temperature[self.row]);
         let net = if self.case.layout.policy.is_continuous() { Vec::new() } else { self.net(outputs) };
-        net.iter().map(|l| (l / beta).powi(2)).sum()
+        net.iter().enumerate().filter(|(k, _)| self.allows(outputs, *k)).map(|(_, l)| (l / beta).powi(2)).sum()
     }
 
     fn parts(&self, outputs: &[f64], log_std: &[f64]) -> Parts {
@@ -286,7 +300,11 @@ impl OracleRow<'_> {
     fn metrics(&self, outputs: &[f64], log_std: &[f64]) -> [f64; LOSS_METRICS] {
         let logits = self.case.layout.policy.logits();
         let ratio = self.ratio(outputs, log_std);
-        let mean = |x: &[f64], power: i32| x.iter().map(|x| x.powi(power)).sum::<f64>() / logits as f64;
+        let allowed: Vec<usize> = (0..logits).filter(|&k| self.allows(outputs, k)).collect();
+        let mean = |x: &[f64], power: i32| match x.len() {
+            0 => 0.0,
+            _ => allowed.iter().map(|&k| x[k].powi(power)).sum::<f64>() / allowed.len() as f64,
+        };
         let g = &outputs[..logits];
         let n = if self.case.layout.dual { &outputs[logits..2 * logits] } else { &[] };
         let flag = |set: bool| if set { 1.0 } else { 0.0 };

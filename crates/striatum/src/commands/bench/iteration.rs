@@ -3,10 +3,10 @@
 use super::clock::median;
 use super::device::Device;
 use super::kernels::flops;
-use crate::commands::builtin;
+use crate::commands::environments;
 use anyhow::Result;
 use std::time::{Duration, Instant};
-use striatum_kernels::MlpSpec;
+use striatum_agent::NetworkSpec;
 use striatum_train::config::{Config, DeviceChoice};
 use striatum_train::engine::open_trainer;
 use striatum_train::spec::network_spec;
@@ -91,8 +91,8 @@ impl Preset {
     }
 
     /// Operations of the update alone.
-    fn update_flops(&self, spec: &MlpSpec) -> f64 {
-        flops(spec, (self.epochs * self.rows()) as f64).iter().sum()
+    fn update_flops(&self, spec: &NetworkSpec) -> f64 {
+        spec.as_mlp().map_or(0.0, |mlp| flops(&mlp, (self.epochs * self.rows()) as f64).iter().sum())
     }
 }
 
@@ -135,9 +135,9 @@ pub fn time(preset: Preset, device: DeviceChoice, threads: usize, budget: Durati
     let configs = preset.configs(device, threads);
     configs[0].validate().map_err(TrainError::from)?;
     let first = configs[0].clone();
-    let make_envs = builtin(&first);
+    let make_envs = environments(&first);
     let probe = make_envs(1)?;
-    let spec = network_spec(&configs[0], probe.observation_space(), probe.action_space()).map_err(TrainError::from)?;
+    let spec = network_spec(&configs[0], &*probe).map_err(TrainError::from)?;
     let (trainer, info) = open_trainer(configs, &make_envs)?;
     let measured = with_trainer!(trainer, trainer => Measured::new(trainer, preset.rows(), budget))?;
     let Timing { collect, advantages, update, total } = measured.timing;

@@ -2,7 +2,7 @@
 
 use super::{files, heading, note, say};
 use crate::cli::ProbeArgs;
-use crate::commands::builtin;
+use crate::commands::environments;
 use anyhow::Result;
 use striatum_train::probe::{Probe, Step};
 use striatum_train::saved::SavedPolicy;
@@ -19,7 +19,7 @@ pub fn run(args: &ProbeArgs) -> Result<()> {
         saved.set_tone(tone)?;
     }
     files::make_folder(&args.out)?;
-    let probe = Probe::of(&saved, &builtin(&saved.config), args.seed, args.episodes as usize)?;
+    let probe = Probe::of(&saved, &environments(&saved.config), args.seed, args.episodes as usize)?;
     let written = files::write(&args.out, NAME, &probe.figure(), &[probe.table()])?;
     say(surprises(&probe.steps))?;
     if let Some(scale) = probe.reward_scale {

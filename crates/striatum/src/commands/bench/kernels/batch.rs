@@ -43,7 +43,7 @@ fn order(size: Size) -> Vec<u32> {
 
 /// An output row of one value head; categorical.
 pub fn layout(nvec: &[usize], dual: bool) -> HeadLayout {
-    HeadLayout { policy: Policy::Categorical { nvec: nvec.to_vec() }, dual, value_heads: 1 }
+    HeadLayout::new(Policy::Categorical { nvec: nvec.to_vec() }, dual, 1)
 }
 
 /// What is stored of a rollout, on the host: `[A, S]` each, and actions `[A, S, choices]`.

@@ -114,6 +114,7 @@ impl<D: Device> Kernel<D> for Fused<D> {
                 layout: &self.spec.head,
                 params: &vec![PARAMS; self.size.agents],
                 batch: self.rows.minibatch(),
+                sequence: 1,
                 observations: &self.observations,
                 moments: &self.rows.moments,
                 log_std: LogStd { stride, at: stride },

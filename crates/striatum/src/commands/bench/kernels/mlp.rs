@@ -36,7 +36,7 @@ pub fn entries<D: Device + 'static>() -> Vec<Entry<D>> {
 
 /// Actor and critic upon CartPole-v1's observations, separate, tanh.
 pub fn spec(hidden: &[usize], policy: Policy) -> MlpSpec {
-    let head = HeadLayout { policy, dual: false, value_heads: 1 };
+    let head = HeadLayout::new(policy, false, 1);
     MlpSpec { inputs: 4, hidden: hidden.to_vec(), activation: Activation::Tanh, shared_trunk: false, head }
 }
 

@@ -90,7 +90,13 @@ pub struct Entry<D> {
 pub fn entries<D: Device + 'static>() -> Vec<Entry<D>> {
     let mut entries = advantages::entries();
     entries.extend([distribution::mean_heads(), distribution::sr_lambda()]);
-    entries.extend([rows::shuffle(), rows::gather(), rows::take_columns(), statistics::moments()]);
+    entries.extend([
+        rows::shuffle(),
+        rows::gather(),
+        rows::take_columns(),
+        rows::unpack_bytes(),
+        statistics::moments(),
+    ]);
     entries.extend(mlp::entries());
     entries.extend([loss::entry(), minibatch::entry(), optimizer::entry(), statistics::rollout_stats()]);
     entries.extend(D::own_kernels());

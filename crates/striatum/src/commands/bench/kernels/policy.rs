@@ -34,7 +34,7 @@ struct Head {
 
 impl Head {
     fn new(rows: usize) -> Self {
-        let layout = HeadLayout { policy: Policy::Categorical { nvec: vec![2] }, dual: false, value_heads: 1 };
+        let layout = HeadLayout::new(Policy::Categorical { nvec: vec![2] }, false, 1);
         let mut head = PolicyHead::new(&layout);
         head.load(&[]);
         Self {

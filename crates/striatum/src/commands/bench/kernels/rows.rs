@@ -4,7 +4,7 @@ use super::super::data::{number, numbers, word};
 use super::{Cost, Entry, Expected, Kernel, Outputs, make};
 use crate::commands::bench::device::Device;
 use anyhow::Result;
-use striatum_kernels::{Backend, Permutation, Selection, TakeColumnsArgs};
+use striatum_kernels::{Backend, Permutation, Selection, TakeColumnsArgs, UnpackBytesArgs};
 
 /// Numbers of a gathered row: an observation of CartPole-v1.
 const WIDTH: usize = 4;
@@ -40,6 +40,11 @@ pub fn take_columns<D: Device + 'static>() -> Entry<D> {
         small: vec![at(1, 4096)],
         large: vec![at(1, 1 << 22)],
     }
+}
+
+pub fn unpack_bytes<D: Device + 'static>() -> Entry<D> {
+    let at = |rows| make(move |device: &D| UnpackBytes::new(device, rows));
+    Entry { name: "unpack_bytes", tolerance: 1e-7, checks: vec![at(3)], small: vec![at(8)], large: vec![at(256)] }
 }
 
 /// Agents, rows that there are, rows taken.
@@ -202,5 +207,53 @@ impl<D: Device> Kernel<D> for TakeColumns<D> {
 
     fn expected(&self, _: &D) -> Result<Expected> {
         Ok(vec![(0..self.agents * self.rows).map(|i| f64::from(number(i * OUTPUTS + OUTPUTS - 1, 1))).collect()])
+    }
+}
+
+/// Bytes of a row: four stacked frames of 84 x 84 pixels.
+const BYTES: usize = 4 * 84 * 84;
+
+/// Packed bytes as numbers.
+struct UnpackBytes<D: Backend> {
+    rows: usize,
+    source: D::Buffer,
+    out: D::Buffer,
+}
+
+/// The `i`-th four bytes.
+fn packed(i: usize) -> u32 {
+    word(i, 3)
+}
+
+impl<D: Device> UnpackBytes<D> {
+    fn new(device: &D, rows: usize) -> Self {
+        let source: Vec<f32> = (0..rows * BYTES / 4).map(|i| f32::from_bits(packed(i))).collect();
+        Self { rows, source: device.upload(&source), out: device.zeros(rows * BYTES) }
+    }
+}
+
+impl<D: Device> Kernel<D> for UnpackBytes<D> {
+    fn shape(&self) -> String {
+        format!("{} rows of {BYTES}", self.rows)
+    }
+
+    fn cost(&self) -> Cost {
+        let items = (self.rows * BYTES) as f64;
+        Cost { items, flops: None, bytes: Some(5.0 * items) }
+    }
+
+    fn launch(&mut self, device: &D) -> Result<()> {
+        let (source, out) = (&self.source, &mut self.out);
+        device.unpack_bytes(UnpackBytesArgs { rows: self.rows, bytes: BYTES, rest: 0, source, out });
+        Ok(())
+    }
+
+    fn outputs(&self, device: &D) -> Result<Outputs> {
+        Ok(vec![("numbers", device.download(&self.out)?)])
+    }
+
+    fn expected(&self, _: &D) -> Result<Expected> {
+        let bytes = (0..self.rows * BYTES / 4).flat_map(|i| packed(i).to_ne_bytes());
+        Ok(vec![bytes.map(|byte| f64::from(byte) / 255.0).collect()])
     }
 }

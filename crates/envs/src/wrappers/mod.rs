@@ -1,0 +1,70 @@
+//! Wrappers: batches around batches, which change what is seen, done and rewarded, and when episodes begin and end.
+//!
+//! [`wrap`] puts those around a batch that [`WrapperSettings`] ask for, always in the same order, innermost first: sticky actions, no-ops
+//! after a reset, frame skip, time limit, lives as episodes, fire after a reset, clipped rewards, rescaled actions; then what is seen:
+//! resized, grayscale, flattened, one-hot, rescaled, stacked. Where nothing is asked for, the batch is not wrapped at all.
+//!
+//! A wrapper that repeats or inserts steps has them taken by those environments alone that need them
+//! ([`step_active`]), so that an environment does the same whatever those beside it do. [`account`] gives the task's own
+//! rewards and ends: rewards of inserted steps count with the step that follows.
+//!
+//! A snapshot holds the wrappers' state behind that of the inner batch. A batch without a state starts new episodes when it is restored,
+//! and so do its wrappers.
+//!
+//! [`step_active`]: crate::VecEnv::step_active
+//! [`account`]: crate::VecEnv::account
+
+mod action_rescale;
+mod episodic_life;
+mod fire_reset;
+mod flatten;
+mod frame_skip;
+mod frame_stack;
+mod grayscale;
+mod layer;
+mod noop_reset;
+mod observed;
+mod one_hot;
+mod pixels;
+mod rescale;
+mod resize;
+mod reward;
+mod settings;
+mod state;
+mod sticky;
+mod tally;
+mod time_limit;
+mod wrap;
+
+pub use settings::{WrapperPreset, WrapperSettings};
+pub use wrap::wrap;
+
+/// What every wrapper hands through.
+macro_rules! forward {
+    () => {
+        fn num_envs(&self) -> usize {
+            self.inner.num_envs()
+        }
+
+        fn solved_at(&self) -> Option<f32> {
+            self.inner.solved_at()
+        }
+
+        fn lives(&self) -> Option<&[u32]> {
+            self.inner.lives()
+        }
+
+        fn action_mask_width(&self) -> usize {
+            self.inner.action_mask_width()
+        }
+
+        fn action_names(&self) -> &[String] {
+            self.inner.action_names()
+        }
+
+        fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
+            self.inner.frame(env)
+        }
+    };
+}
+use forward;
