@@ -42,14 +42,18 @@ impl Collector {
         make_envs: &dyn Fn(usize) -> Result<Box<dyn VecEnv>, TrainError>,
     ) -> Result<Self, TrainError> {
         let num_envs = config.num_envs;
-        let probe = make_envs(1)?;
-        let size = match probe.processes().filter(|_| parallel || probe.is_asynchronous()) {
+        let usual = if parallel { num_envs.div_ceil(4).clamp(CHUNK.start, CHUNK.end).min(num_envs) } else { num_envs };
+        let envs = make_envs(usual)?;
+        let size = match envs.processes().filter(|_| parallel || envs.is_asynchronous()) {
             Some(processes) => num_envs.div_ceil(batches_of(processes)),
-            None if parallel => num_envs.div_ceil(4).clamp(CHUNK.start, CHUNK.end),
-            None => num_envs,
+            None => usual,
         };
+        let mut made = Some(envs).filter(|_| size == usual);
         let chunks = (0..num_envs).step_by(size).map(|first| {
-            let envs = make_envs(size.min(num_envs - first))?;
+            let envs = match made.take() {
+                Some(envs) => envs,
+                None => make_envs(size.min(num_envs - first))?,
+            };
             Ok(Mutex::new(Chunk::new(config, spec, first, envs)?))
         });
         Ok(Self {
