@@ -96,6 +96,16 @@ fn ppo_with_memory_remembers_a_card() {
     assert!(after > 0.5, "{after}");
 }
 
+/// Observations are choices, which the network sees one-hot.
+#[test]
+fn ppo_crosses_a_lake_that_is_not_slippery() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = folder.path().join("run");
+    let outcome =
+        common::train("FrozenLake-v1 --device cpu --total-steps 40000 --set env.slippery=false --json", &run).ok();
+    assert_eq!(outcome.json()["last_return"], 1.0, "{outcome:?}");
+}
+
 /// Before the first gradient step of an iteration the policy is the one that acted: every probability ratio is 1. A wrong tone,
 /// normaliser, exploration matrix or squashing on either side would show here.
 #[test]

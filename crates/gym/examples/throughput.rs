@@ -18,7 +18,7 @@ struct Rig {
 impl Rig {
     fn new(task: &Task, count: usize, first: u32) -> Result<Self, EnvError> {
         let mut envs = make(task, count)?;
-        let mut observations = vec![0.0; count * (envs.observation_space().width() + envs.action_mask_width())];
+        let mut observations = vec![0.0; count * (envs.observation_space().width())];
         envs.reset(0, first, &mut observations)?;
         let actions = vec![0.0; count * envs.action_space().width()];
         let numbers = std::array::from_fn(|_| vec![0.0; count]);

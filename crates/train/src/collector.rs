@@ -91,6 +91,9 @@ impl Collector {
         }
         let collected = self.collect_from(learner, rollout, &setup);
         self.standardizer = standardizer;
+        for chunk in &mut self.chunks {
+            session.notes.append(&mut exclusive(chunk).envs.take_notes());
+        }
         collected?;
         self.steps = self.steps.wrapping_add(rollout.steps as u32);
         self.take_stock(session, rollout.steps);
@@ -170,9 +173,6 @@ impl Collector {
     /// Episodes, reward scale and the normaliser's next observations; then scales the rewards.
     fn take_stock(&mut self, session: &mut Session, steps: usize) {
         self.seen.clear();
-        for chunk in &mut self.chunks {
-            session.notes.append(&mut exclusive(chunk).envs.take_notes());
-        }
         for t in 0..steps {
             for chunk in &mut self.chunks {
                 let chunk = exclusive(chunk);

@@ -93,7 +93,7 @@ fn toml_has_each_key_once_under_its_comment() {
     }
     assert!(text.contains("learning_rate = 0.00025\n"), "the shortest form of an f32:\n{text}");
     assert!(text.contains("\nhidden = [64, 64]\n"));
-    assert_eq!(text.matches("\n[").count(), 9, "nine sections");
+    assert_eq!(text.matches("\n[").count(), 10, "ten sections");
 }
 
 #[test]

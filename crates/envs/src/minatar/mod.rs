@@ -11,6 +11,7 @@ mod freeway;
 mod parity;
 mod seaquest;
 mod space_invaders;
+mod things;
 
 pub(crate) use asterix::Asterix;
 pub(crate) use breakout::Breakout;

@@ -17,6 +17,7 @@
 
 mod action_rescale;
 mod episodic_life;
+mod exact;
 mod fire_reset;
 mod flatten;
 mod frame_skip;

@@ -102,6 +102,7 @@ class Single:
     def __init__(self, options):
         self.options = options
         self.current = None
+        self.watched, self.last_frames = False, {}
         self.envs = [make(options)]
         env = self.envs[0]
         self.observation = Observation(env.observation_space)
@@ -173,6 +174,8 @@ class Single:
                 self.write_final[i](observation)
                 if self.masked:
                     self.write_mask(memory.finals[i], i, info)
+                if self.watched:
+                    self.last_frames[i] = self.frame(i)
                 observation, info = envs[i].reset(seed=memory.seeds[i])
             else:
                 terminated[i] = truncated[i] = 0.0

@@ -12,7 +12,8 @@ class Unsupported(Exception):
 
 def bounds(values):
     """Bounds as JSON; none where there is none."""
-    return [float(v) if abs(v) <= LARGEST else None for v in np.asarray(values, dtype=np.float64).ravel()]
+    # Plus 0: a bound of -0.0 is one of 0.0.
+    return [float(v) + 0.0 if abs(v) <= LARGEST else None for v in np.asarray(values, dtype=np.float64).ravel()]
 
 
 def box(low, high):

@@ -84,6 +84,8 @@ class Vector:
         self.options = options
         self.kind = EnvPool if options["kind"] == "envpool" else GymnasiumVector
         self.current = None
+        # What it looks like where an episode ends, only a host of single environments can tell.
+        self.watched, self.last_frames = False, {}
         self.vector = self.kind(options, 1, 0)
         self.observation = Observation(self.vector.space)
         self.action = Action(self.vector.actions)
