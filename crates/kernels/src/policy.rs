@@ -92,11 +92,15 @@ pub struct HeadLayout {
     /// distribution's.
     pub value_heads: usize,
     /// Whether a categorical policy's rows say which options are allowed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub masked: bool,
     /// Width of a memory's state; 0 without memory.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub carried: usize,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What the value heads are, and so what their loss is.

@@ -49,8 +49,8 @@ impl Memory {
         })
     }
 
-    /// What is read from the memory at every row, `[R, width]`, and the state after it, `[R, S]`, where `columns` of the past's states are
-    /// this memory's.
+    /// What is read from the memory at every row, `[R, width]`, and its state after it; its part of the past's states begins in column
+    /// `column`.
     pub(super) fn forward(&self, x: Tensor<2>, past: &Past, column: usize) -> [Tensor<2>; 2] {
         let state = past.state.clone().narrow(1, column, self.kind.states() * self.width);
         let projected = self.input.forward(x);
