@@ -38,6 +38,9 @@ pub struct GymEnvs {
     is_watched: bool,
     /// The last observations that were given, where cut episodes may have to end with them.
     last: Vec<f32>,
+    /// Environments whose episode was lost while they rested, and where it ended: their next step tells.
+    lost: Vec<bool>,
+    lost_at: Vec<f32>,
     counts: Vec<f32>,
     rewards: Vec<f32>,
     ends: Vec<f32>,
@@ -76,6 +79,8 @@ impl GymEnvs {
             } else {
                 Vec::new()
             },
+            lost: vec![false; count],
+            lost_at: Vec::new(),
             counts: vec![1.0; count],
             rewards: vec![0.0; count],
             ends: vec![0.0; count],
@@ -125,6 +130,7 @@ impl GymEnvs {
         let width = self.width;
         for env in envs.clone().filter(|&env| active[env]) {
             self.steps[env] = 0;
+            self.lost[env] = false;
             let seed = self.episode_seed(env, self.episodes[env].wrapping_add(1));
             let (k, row) = (env - envs.start, env * width..(env + 1) * width);
             let shared = self.shares[w].worker.shared();
@@ -167,7 +173,7 @@ impl GymEnvs {
             match outcome {
                 Ok(()) => self.shares[w].failures = 0,
                 Err(error) if self.task.settings.on_env_failure == OnFailure::Restart => {
-                    self.recover(w, error, &mut out)?;
+                    self.recover(w, active, error, &mut out)?;
                 }
                 Err(error) => return Err(error),
             }
@@ -190,6 +196,11 @@ impl GymEnvs {
             let (k, row) = (env - envs.start, env * width..(env + 1) * width);
             let shared = self.shares[w].worker.shared();
             let number = |shared: &Shared, section| shared.get::<f32>(section)[k];
+            if std::mem::take(&mut self.lost[env]) {
+                let ended = number(shared, Section::Terminated) + number(shared, Section::Truncated) > 0.0;
+                self.take_lost(w, env, ended, out);
+                continue;
+            }
             if active.is_some() {
                 out.observations[row.clone()]
                     .copy_from_slice(&shared.get(Section::Observations)[k * width..(k + 1) * width]);
@@ -215,6 +226,20 @@ impl GymEnvs {
             }
         }
         Ok(())
+    }
+
+    /// What a step gave an environment whose episode was lost before it: that episode's end, and where it is in the next one.
+    fn take_lost(&mut self, w: usize, env: usize, ended: bool, out: &mut StepBuffers<'_>) {
+        let (width, k) = (self.width, env - self.shares[w].envs.start);
+        let row = env * width..(env + 1) * width;
+        let now = &self.shares[w].worker.shared().get(Section::Observations)[k * width..(k + 1) * width];
+        out.observations[row.clone()].copy_from_slice(now);
+        out.final_observations[row.clone()].copy_from_slice(&self.lost_at[row]);
+        (out.rewards[env], out.terminated[env], out.truncated[env]) = (0.0, 0.0, 1.0);
+        self.account(env, 0.0, 0.0, 1.0);
+        if ended {
+            self.next_episode(w, env);
+        }
     }
 
     fn account(&mut self, env: usize, counts: f32, reward: f32, ends: f32) {
