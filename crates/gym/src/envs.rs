@@ -1,8 +1,9 @@
 //! [`GymEnvs`]: a batch of a task's environments, shared out over worker processes.
 
 mod crew;
+mod steps;
 
-use crate::layout::{Section, Shared};
+use crate::layout::Section;
 use crate::worker::{Description, Worker};
 use crate::{OnFailure, Task};
 use std::ops::Range;
@@ -38,6 +39,9 @@ pub struct GymEnvs {
     is_watched: bool,
     /// The last observations that were given, where cut episodes may have to end with them.
     last: Vec<f32>,
+    /// Environments whose episode was lost while they rested, and where it ended: their next step tells.
+    lost: Vec<bool>,
+    lost_at: Vec<f32>,
     counts: Vec<f32>,
     rewards: Vec<f32>,
     ends: Vec<f32>,
@@ -76,6 +80,8 @@ impl GymEnvs {
             } else {
                 Vec::new()
             },
+            lost: vec![false; count],
+            lost_at: Vec::new(),
             counts: vec![1.0; count],
             rewards: vec![0.0; count],
             ends: vec![0.0; count],
@@ -125,6 +131,7 @@ impl GymEnvs {
         let width = self.width;
         for env in envs.clone().filter(|&env| active[env]) {
             self.steps[env] = 0;
+            self.lost[env] = false;
             let seed = self.episode_seed(env, self.episodes[env].wrapping_add(1));
             let (k, row) = (env - envs.start, env * width..(env + 1) * width);
             let shared = self.shares[w].worker.shared();
@@ -137,101 +144,6 @@ impl GymEnvs {
             }
         }
         Ok(())
-    }
-
-    /// Hands actions to the workers and wakes them.
-    fn order_step(&mut self, active: Option<&[bool]>, actions: &[f32], repeat: Option<Repeat>) {
-        let width = self.action_width;
-        let [all, some] = if repeat.is_some() { [b"p", b"q"] } else { [b"s", b"a"] };
-        self.is_idle = false;
-        for Share { worker, envs, .. } in &mut self.shares {
-            worker.shared().write_actions(&actions[envs.start * width..envs.end * width]);
-            repeat.into_iter().for_each(|repeat| worker.shared().write_repeat(repeat));
-            match active {
-                None => worker.send(all),
-                Some(active) => {
-                    worker.shared().choose(active[envs.clone()].iter().copied());
-                    worker.send(some);
-                }
-            }
-        }
-    }
-
-    fn finish(&mut self, active: Option<&[bool]>, mut out: StepBuffers<'_>) -> Result<(), EnvError> {
-        for w in 0..self.shares.len() {
-            let envs = self.shares[w].envs.clone();
-            let outcome = match self.shares[w].worker.answer() {
-                Ok(_) => self.take(w, active, &mut out),
-                Err(trouble) => Err(self.error(&envs, &trouble)),
-            };
-            match outcome {
-                Ok(()) => self.shares[w].failures = 0,
-                Err(error) if self.task.settings.on_env_failure == OnFailure::Restart => {
-                    self.recover(w, error, &mut out)?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if !self.last.is_empty() {
-            self.last.copy_from_slice(out.observations);
-        }
-        self.is_idle = true;
-        Ok(())
-    }
-
-    /// Copies what a worker's step gave.
-    fn take(&mut self, w: usize, active: Option<&[bool]>, out: &mut StepBuffers<'_>) -> Result<(), EnvError> {
-        let (envs, width) = (self.shares[w].envs.clone(), self.width);
-        if active.is_none() {
-            let rows = self.shares[w].worker.shared().get(Section::Observations);
-            out.observations[envs.start * width..envs.end * width].copy_from_slice(rows);
-        }
-        for env in envs.clone().filter(|&env| active.is_none_or(|active| active[env])) {
-            let (k, row) = (env - envs.start, env * width..(env + 1) * width);
-            let shared = self.shares[w].worker.shared();
-            let number = |shared: &Shared, section| shared.get::<f32>(section)[k];
-            if active.is_some() {
-                out.observations[row.clone()]
-                    .copy_from_slice(&shared.get(Section::Observations)[k * width..(k + 1) * width]);
-            }
-            out.rewards[env] = number(shared, Section::Rewards);
-            out.terminated[env] = number(shared, Section::Terminated);
-            out.truncated[env] = number(shared, Section::Truncated);
-            self.lives[env] = shared.get(Section::Lives)[k];
-            let counts = if self.description.counts { number(shared, Section::Counts) } else { 1.0 };
-            let ends = out.terminated[env] + out.truncated[env];
-            if ends > 0.0 {
-                let last = &shared.get(Section::Finals)[k * width..(k + 1) * width];
-                out.final_observations[row.clone()].copy_from_slice(last);
-            }
-            self.account(env, counts, out.rewards[env], ends);
-            self.check("reward", env, &out.rewards[env..=env])?;
-            self.check("observation", env, &out.observations[row.clone()])?;
-            if ends > 0.0 {
-                self.check("observation", env, &out.final_observations[row])?;
-            }
-            if ends > 0.0 && counts > 0.0 {
-                self.next_episode(w, env);
-            }
-        }
-        Ok(())
-    }
-
-    fn account(&mut self, env: usize, counts: f32, reward: f32, ends: f32) {
-        self.steps[env] = self.steps[env].saturating_add(u32::from(counts > 0.0));
-        self.total_steps[env] = self.total_steps[env].wrapping_add(1);
-        self.counts[env] = counts;
-        self.rewards[env] = reward;
-        self.ends[env] = ends;
-    }
-
-    /// An environment has started its next episode: the one after it gets its seed.
-    fn next_episode(&mut self, w: usize, env: usize) {
-        self.episodes[env] = self.episodes[env].wrapping_add(1);
-        self.steps[env] = 0;
-        let seed = self.episode_seed(env, self.episodes[env].wrapping_add(1));
-        let share = &mut self.shares[w];
-        share.worker.shared().get_mut(Section::Seeds)[env - share.envs.start] = seed;
     }
 
     /// A picture of an environment as it is now, or of the end of its last episode.

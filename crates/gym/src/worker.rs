@@ -100,7 +100,8 @@ impl Worker {
             "" => default_python(),
             path => PathBuf::from(path),
         };
-        let timeout = Duration::from_secs_f32(task.settings.timeout);
+        // Within what the system takes for a time.
+        let timeout = Duration::from_secs_f32(task.settings.timeout.clamp(1e-3, 1e9));
         let mut process = Process::start(&python, &task.name, timeout).map_err(|error| match error.kind() {
             ErrorKind::NotFound | ErrorKind::PermissionDenied => EnvError::Unavailable(format!(
                 "there is no Python `{}` to make task `{}` ({error}); give `--python PATH`, or activate a virtual environment",

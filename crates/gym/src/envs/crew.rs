@@ -108,27 +108,43 @@ impl GymEnvs {
     }
 
     /// Has a worker that failed replaced. Its environments begin their next episodes; those that were under way count as cut, at the
-    /// observation that was last seen of them, and the step that was lost counts for nothing.
-    pub(super) fn recover(&mut self, w: usize, mut error: EnvError, out: &mut StepBuffers<'_>) -> Result<(), EnvError> {
+    /// observation that was last seen of them, and the step that was lost counts for nothing. Of an environment that rested in this step, the
+    /// next one tells.
+    pub(super) fn recover(
+        &mut self,
+        w: usize,
+        active: Option<&[bool]>,
+        mut error: EnvError,
+        out: &mut StepBuffers<'_>,
+    ) -> Result<(), EnvError> {
         let (envs, width) = (self.shares[w].envs.clone(), self.width);
-        let rows = envs.start * width..envs.end * width;
-        out.final_observations[rows.clone()].copy_from_slice(&self.last[rows]);
+        let ended_at = self.last.clone();
+        let mut observations = vec![0.0; self.count * width];
         loop {
             self.shares[w].failures += 1;
             if self.shares[w].failures > PATIENCE {
                 return Err(error);
             }
             self.notes.push(format!("{error}; it was started anew"));
-            match self.replace(w, out.observations) {
+            match self.replace(w, &mut observations) {
                 Ok(()) => break,
                 Err(again @ EnvError::Failed(_)) => error = again,
                 Err(other) => return Err(other),
             }
         }
+        self.lost_at.resize(ended_at.len(), 0.0);
         for env in envs {
+            let row = env * width..(env + 1) * width;
+            if active.is_some_and(|active| !active[env]) {
+                self.lost[env] = true;
+                self.lost_at[row.clone()].copy_from_slice(&ended_at[row]);
+                continue;
+            }
+            out.observations[row.clone()].copy_from_slice(&observations[row.clone()]);
+            out.final_observations[row.clone()].copy_from_slice(&ended_at[row]);
+            (out.rewards[env], out.terminated[env], out.truncated[env]) = (0.0, 0.0, 1.0);
             self.account(env, 0.0, 0.0, 1.0);
             self.steps[env] = 0;
-            (out.rewards[env], out.terminated[env], out.truncated[env]) = (0.0, 0.0, 1.0);
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ pub const TESTS: &[Test] = &[
     ("faults_name_environment_and_cause", faults_name_environment_and_cause),
     ("a_worker_that_hangs_says_where", a_worker_that_hangs_says_where),
     ("a_failed_worker_is_started_anew", a_failed_worker_is_started_anew),
+    ("an_environment_that_rested_is_told_next", an_environment_that_rested_is_told_next),
     ("workers_end_with_their_batch", workers_end_with_their_batch),
 ];
 
@@ -128,6 +129,28 @@ fn a_failed_worker_is_started_anew() {
     let mut rig = Rig::new(&hopeless, 0);
     let error = (0..20).find_map(|_| rig.step(&[0.0]).err()).expect("it is given up");
     assert!(error.to_string().contains("on fire"), "{error}");
+}
+
+fn an_environment_that_rested_is_told_next() {
+    let mut task = task("Faulty", 4, 2);
+    task.arguments = Params::default().with("fault", "kill");
+    task.settings.on_env_failure = OnFailure::Restart;
+    let mut rig = Rig::new(&task, 0);
+    rig.step(&[0.0; 4]).unwrap();
+    rig.step(&[0.0; 4]).unwrap();
+    let before = rig.observations.clone();
+    let (envs, out) = rig.split();
+    envs.step_active(&[true, false, false, false], &[0.0; 4], out).unwrap();
+    assert_eq!((rig.truncated[0], rig.observations[1]), (1.0, 0.0), "environment 0 has lost its episode");
+    assert_eq!((rig.truncated[1], &rig.observations[2..]), (0.0, &before[2..]), "the others rest");
+    let (envs, out) = rig.split();
+    envs.step_active(&[true, true, false, false], &[0.0; 4], out).unwrap();
+    assert_eq!(rig.truncated, [0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(rig.envs.account().unwrap().counts[..2], [1.0, 0.0]);
+    assert_eq!((&rig.finals[2..4], rig.observations[3]), (&before[2..4], 1.0), "its next episode is a step further");
+    let (envs, out) = rig.split();
+    envs.step_active(&[true, true, false, false], &[0.0; 4], out).unwrap();
+    assert_eq!((rig.truncated[1], rig.rewards[1]), (0.0, 1.0), "a step like any other: action -1 and step 2");
 }
 
 fn workers_end_with_their_batch() {

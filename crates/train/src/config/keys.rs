@@ -475,11 +475,7 @@ pub const KEYS: &[Key] = &[
         Kind::OneOf(&["stop", "restart"]),
         "What a failed worker means: the end of the run, or a new worker and episodes that count as cut.",
     ),
-    key(
-        "gym.timeout",
-        Kind::Real { min: Excluded(0.0), max: Included(86_400.0) },
-        "Seconds after which a worker that does not answer counts as hanging.",
-    ),
+    key("gym.timeout", POSITIVE, "Seconds after which a worker that does not answer counts as hanging."),
 ];
 
 /// The section of a task's parameters, which the task declares.
