@@ -38,6 +38,9 @@ pub struct GymEnvs {
     is_watched: bool,
     /// The last observations that were given, where cut episodes may have to end with them.
     last: Vec<f32>,
+    /// Whose episode was lost in a step that they had no part in, and what was seen of it last: their next step is a cut.
+    lost: Vec<bool>,
+    lost_observations: Vec<f32>,
     counts: Vec<f32>,
     rewards: Vec<f32>,
     ends: Vec<f32>,
@@ -76,6 +79,8 @@ impl GymEnvs {
             } else {
                 Vec::new()
             },
+            lost: vec![false; count],
+            lost_observations: Vec::new(),
             counts: vec![1.0; count],
             rewards: vec![0.0; count],
             ends: vec![0.0; count],
@@ -167,13 +172,16 @@ impl GymEnvs {
             match outcome {
                 Ok(()) => self.shares[w].failures = 0,
                 Err(error) if self.task.settings.on_env_failure == OnFailure::Restart => {
-                    self.recover(w, error, &mut out)?;
+                    self.recover(w, active, error, &mut out)?;
                 }
                 Err(error) => return Err(error),
             }
         }
         if !self.last.is_empty() {
-            self.last.copy_from_slice(out.observations);
+            for env in (0..self.count).filter(|&env| active.is_none_or(|active| active[env])) {
+                let row = env * self.width..(env + 1) * self.width;
+                self.last[row.clone()].copy_from_slice(&out.observations[row]);
+            }
         }
         self.is_idle = true;
         Ok(())
@@ -212,6 +220,9 @@ impl GymEnvs {
             }
             if ends > 0.0 && counts > 0.0 {
                 self.next_episode(w, env);
+            }
+            if self.lost[env] {
+                self.cut(env, out);
             }
         }
         Ok(())

@@ -25,6 +25,7 @@ impl GymEnvs {
             let started = if self.is_idle { Ok(()) } else { self.start() };
             // Until this is done there may be answers that nobody has waited for.
             self.is_idle = false;
+            self.lost.fill(false);
             let outcome = started.and_then(|()| self.begin_episodes(&vec![true; self.count], observations));
             match outcome {
                 Err(error @ EnvError::Failed(_))
@@ -108,29 +109,52 @@ impl GymEnvs {
     }
 
     /// Has a worker that failed replaced. Its environments begin their next episodes; those that were under way count as cut, at the
-    /// observation that was last seen of them, and the step that was lost counts for nothing.
-    pub(super) fn recover(&mut self, w: usize, mut error: EnvError, out: &mut StepBuffers<'_>) -> Result<(), EnvError> {
+    /// observation that was last seen of them, and the step that was lost counts for nothing. An environment that rested in this step is
+    /// cut in its next one.
+    pub(super) fn recover(
+        &mut self,
+        w: usize,
+        active: Option<&[bool]>,
+        mut error: EnvError,
+        out: &mut StepBuffers<'_>,
+    ) -> Result<(), EnvError> {
         let (envs, width) = (self.shares[w].envs.clone(), self.width);
-        let rows = envs.start * width..envs.end * width;
-        out.final_observations[rows.clone()].copy_from_slice(&self.last[rows]);
+        self.lost_observations.resize(self.last.len(), 0.0);
+        for env in envs.clone().filter(|&env| !self.lost[env]) {
+            let row = env * width..(env + 1) * width;
+            self.lost_observations[row.clone()].copy_from_slice(&self.last[row]);
+        }
+        self.lost[envs.clone()].fill(true);
+        let mut observations = out.observations.to_vec();
         loop {
             self.shares[w].failures += 1;
             if self.shares[w].failures > PATIENCE {
                 return Err(error);
             }
             self.notes.push(format!("{error}; it was started anew"));
-            match self.replace(w, out.observations) {
+            match self.replace(w, &mut observations) {
                 Ok(()) => break,
                 Err(again @ EnvError::Failed(_)) => error = again,
                 Err(other) => return Err(other),
             }
         }
-        for env in envs {
-            self.account(env, 0.0, 0.0, 1.0);
+        for env in envs.filter(|&env| active.is_none_or(|active| active[env])) {
+            let row = env * width..(env + 1) * width;
+            out.observations[row.clone()].copy_from_slice(&observations[row]);
+            self.total_steps[env] = self.total_steps[env].wrapping_add(1);
+            self.cut(env, out);
             self.steps[env] = 0;
-            (out.rewards[env], out.terminated[env], out.truncated[env]) = (0.0, 0.0, 1.0);
         }
         Ok(())
+    }
+
+    /// Makes the step of an environment whose episode was lost a cut that counts for nothing.
+    pub(super) fn cut(&mut self, env: usize, out: &mut StepBuffers<'_>) {
+        let row = env * self.width..(env + 1) * self.width;
+        out.final_observations[row.clone()].copy_from_slice(&self.lost_observations[row]);
+        (out.rewards[env], out.terminated[env], out.truncated[env]) = (0.0, 0.0, 1.0);
+        (self.counts[env], self.rewards[env], self.ends[env]) = (0.0, 0.0, 1.0);
+        self.lost[env] = false;
     }
 
     /// Puts a new worker in the place of another and starts its environments' next episodes.

@@ -12,6 +12,10 @@ pub const TESTS: &[Test] = &[
     ("faults_name_environment_and_cause", faults_name_environment_and_cause),
     ("a_worker_that_hangs_says_where", a_worker_that_hangs_says_where),
     ("a_failed_worker_is_started_anew", a_failed_worker_is_started_anew),
+    (
+        "who_rests_while_its_worker_fails_is_cut_in_its_next_step",
+        who_rests_while_its_worker_fails_is_cut_in_its_next_step,
+    ),
     ("workers_end_with_their_batch", workers_end_with_their_batch),
 ];
 
@@ -128,6 +132,30 @@ fn a_failed_worker_is_started_anew() {
     let mut rig = Rig::new(&hopeless, 0);
     let error = (0..20).find_map(|_| rig.step(&[0.0]).err()).expect("it is given up");
     assert!(error.to_string().contains("on fire"), "{error}");
+}
+
+fn who_rests_while_its_worker_fails_is_cut_in_its_next_step() {
+    let mut task = task("Faulty", 2, 1);
+    task.arguments = Params::default().with("fault", "kill");
+    task.settings.on_env_failure = OnFailure::Restart;
+    let mut rig = Rig::new(&task, 0);
+    rig.step(&[0.0; 2]).unwrap();
+    rig.step_active(&[true, false], &[0.0; 2]).unwrap();
+    let before = rig.observations.clone();
+    let width = before.len() / 2;
+    rig.step_active(&[true, false], &[0.0; 2]).unwrap();
+    assert_eq!(rig.truncated, [1.0, 0.0], "the row of who rests is left alone");
+    assert_eq!(rig.observations[width..], before[width..]);
+    assert_eq!(rig.finals[..width], before[..width]);
+    rig.step(&[0.0; 2]).unwrap();
+    assert_eq!((&rig.truncated, rig.rewards[1]), (&vec![0.0, 1.0], 0.0));
+    assert_eq!(
+        (rig.envs.account().unwrap().counts, rig.envs.account().unwrap().ends),
+        (&[1.0, 0.0][..], &[0.0, 1.0][..])
+    );
+    assert_eq!(rig.finals[width..], before[width..], "the last that was seen");
+    rig.step_active(&[false, true], &[0.0; 2]).unwrap();
+    assert_eq!(rig.envs.account().unwrap().counts, [1.0, 1.0], "and goes on");
 }
 
 fn workers_end_with_their_batch() {

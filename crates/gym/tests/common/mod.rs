@@ -64,6 +64,11 @@ impl Rig {
         envs.step(actions, out)
     }
 
+    pub fn step_active(&mut self, active: &[bool], actions: &[f32]) -> Result<(), EnvError> {
+        let (envs, out) = self.split();
+        envs.step_active(active, actions, out)
+    }
+
     /// Environments and buffers apart.
     pub fn split(&mut self) -> (&mut GymEnvs, StepBuffers<'_>) {
         let out = StepBuffers {
