@@ -16,6 +16,7 @@ const BOTH: [&str; 15] = [
     "shuffle",
     "gather",
     "take_columns",
+    "unpack_bytes",
     "advantage_moments",
     "mlp_forward",
     "mlp_train_pass",

@@ -1,7 +1,9 @@
 //! The fused kind of network: hand-written kernels for multilayer perceptrons.
 
 use crate::network::{HostNetwork, Network, Pass, WithOutputs};
-use striatum_kernels::{ActorCriticCpu, ActorCriticGpu, Backend, Cpu, Gpu, GpuBuffer, KernelError, MlpSpec};
+use striatum_kernels::{
+    ActorCriticCpu, ActorCriticGpu, Backend, Cpu, Gpu, GpuBuffer, KernelError, MlpSpec, OptimizerArgs,
+};
 
 /// Multilayer perceptrons on the CPU.
 pub struct FusedNetwork {
@@ -40,6 +42,11 @@ impl Network<Cpu> for FusedNetwork {
 
     fn differentiate(&mut self, _: &Cpu, pass: Pass<'_, Cpu>) -> Result<(), KernelError> {
         self.inner.differentiate(pass);
+        Ok(())
+    }
+
+    fn optimize(&mut self, _: &Cpu, args: OptimizerArgs<'_, Vec<f32>>) -> Result<(), KernelError> {
+        self.inner.optimize(args);
         Ok(())
     }
 

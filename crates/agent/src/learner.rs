@@ -348,7 +348,7 @@ impl<B: Backend> Learner<B> {
             }
         }
         let (grad_norm, grad_norm_at) = self.report.grad_norms();
-        self.backend.optimizer_step(OptimizerArgs {
+        let args = OptimizerArgs {
             agents: self.agents,
             params: &self.optimizer_params,
             gradients: &self.gradients,
@@ -357,8 +357,8 @@ impl<B: Backend> Learner<B> {
             second_moment: &mut self.second_moment,
             grad_norm,
             grad_norm_at,
-        });
-        self.network.load(&self.backend, &self.weights)
+        };
+        self.network.optimize(&self.backend, args)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one thing that engines differ in: how observations become outputs, and a minibatch becomes gradients.
 
-use striatum_kernels::{Backend, KernelError, PassArgs};
+use striatum_kernels::{Backend, KernelError, OptimizerArgs, PassArgs};
 
 /// What is done with the outputs of a forward pass, `[A, R, W]`, in the network's own memory.
 pub type WithOutputs<'a, B> = dyn FnMut(&<B as Backend>::Buffer) -> Result<(), KernelError> + 'a;
@@ -35,6 +35,16 @@ pub trait Network<B: Backend> {
     /// # Errors
     /// If the device fails.
     fn differentiate(&mut self, backend: &B, pass: Pass<'_, B>) -> Result<(), KernelError>;
+
+    /// An optimiser step on the weights, of which the new ones are taken over as by [`load`](Self::load).
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn optimize(&mut self, backend: &B, args: OptimizerArgs<'_, B::Buffer>) -> Result<(), KernelError> {
+        let weights = &mut *args.weights;
+        backend.optimizer_step(OptimizerArgs { weights: &mut *weights, ..args });
+        self.load(backend, weights)
+    }
 
     /// The same network for any thread of the host, if it runs there.
     fn on_host(&self) -> Option<&dyn HostNetwork> {

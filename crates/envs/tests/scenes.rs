@@ -5,6 +5,7 @@ mod common;
 use common::Run;
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_6};
 use striatum_envs::scene::{Point, Rgb, Shape, colors};
+use striatum_envs::wrappers::{WrapperSettings, wrap};
 use striatum_envs::{LastStep, Moment, Picture, Scene, make, make_one, tasks};
 
 /// What a task draws in a state, after a step of this action and reward.
@@ -157,7 +158,7 @@ fn a_choice_is_framed() {
 
 #[test]
 fn the_walker_stands_in_its_cell_with_a_ring_after_a_gamble() {
-    let walker = |scene: &Scene| discs(scene, [232, 89, 12])[0];
+    let walker = |scene: &Scene| discs(scene, colors::WALKER)[0];
     // 13 columns of 48 pixels, three rows.
     let won = scene("CliffGamble-v0", &[1.0, 6.0], Some((1.0, 1.0)));
     near(walker(&won), [6.5 * 48.0, 1.5 * 48.0]);
@@ -235,4 +236,94 @@ fn watching_changes_nothing_but_what_pictures_show() {
     // The torque's arrow is a line and a head.
     let count: (usize, usize) = (shapes(&mut plain), shapes(&mut watched));
     assert_eq!(count.1, count.0 + 2);
+}
+
+#[test]
+fn a_cell_of_minatar_has_a_colour_where_something_is() {
+    for game in ["Breakout", "Asterix", "Freeway", "Seaquest", "SpaceInvaders"] {
+        let task = format!("MinAtar/{game}-v1");
+        let mut run = Run::seeded(make(&task, 1).unwrap(), 2);
+        let mut seen = 0;
+        for t in 0..60 {
+            run.step_random(t);
+            let Ok(Some(Picture::Scene(scene))) = run.batch.picture(0, Moment::Now) else {
+                panic!("no scene of {task}")
+            };
+            assert_eq!((scene.width, scene.shapes.len()), (400.0, 100));
+            for (cell, (_, color)) in scene.shapes.iter().enumerate() {
+                let is_there = run.observations.chunks_exact(100).any(|channel| channel[cell] > 0.0);
+                assert_eq!(is_there, *color != colors::BLACK, "cell {cell} of {task} at step {t}");
+                seen += usize::from(is_there);
+            }
+        }
+        assert!(seen > 100, "{task}");
+    }
+}
+
+#[test]
+fn the_ball_of_breakout_lies_over_its_trail() {
+    // Over, last action; paddle, ball and its direction, where it was, struck; three rows of bricks, of which one is left.
+    let scene = scene("MinAtar/Breakout-v1", &[0.0, 0.0, 4.0, 7.0, 5.0, 0.0, 6.0, 4.0, 0.0, 0.0, 2.0, 0.0], None);
+    let color = |row: usize, column: usize| scene.shapes[row * 10 + column].1;
+    let [paddle, ball, trail, brick] = [color(9, 4), color(5, 7), color(4, 6), color(2, 1)];
+    assert_eq!([paddle, ball, trail, brick], [[77, 171, 247], [248, 249, 250], [66, 70, 75], [250, 82, 82]]);
+    assert_eq!(scene.shapes.iter().filter(|(_, color)| *color != colors::BLACK).count(), 4);
+}
+
+#[test]
+fn walkers_stand_in_their_cells() {
+    let walker = |task, cell: f64, reward| discs(&scene(task, &[cell], Some((0.0, reward))), colors::WALKER)[0];
+    near(walker("FrozenLake-v1", 6.0, 0.0), [2.5 * 96.0, 2.5 * 96.0]);
+    near(walker("FrozenLake8x8-v1", 63.0, 1.0), [7.5 * 64.0, 0.5 * 64.0]);
+    near(walker("CliffWalking-v1", 13.0, -1.0), [1.5 * 48.0, 2.5 * 48.0]);
+    let fallen = scene("CliffWalking-v1", &[36.0], Some((1.0, -100.0)));
+    assert_eq!(discs(&fallen, colors::BAD), [[24.0, 24.0]]);
+    // Holes of the small lake.
+    let holes = discs(&scene("FrozenLake-v1", &[0.0], None), [28, 60, 110]);
+    assert_eq!(holes.len(), 4);
+    near(holes[0], [1.5 * 96.0, 2.5 * 96.0]);
+}
+
+#[test]
+fn a_passenger_waits_or_sits_in_the_taxi() {
+    // Row 1 and column 2, a passenger at the yellow stand who wants to go to the blue one; then aboard.
+    let at = |passenger: f64| scene("Taxi-v3", &[((1.0 * 5.0 + 2.0) * 5.0 + passenger) * 4.0 + 3.0, 0.0], None);
+    near(discs(&at(2.0), colors::INK)[0], [40.0, 40.0]);
+    near(discs(&at(4.0), colors::INK)[0], [200.0, 280.0]);
+    let waiting = at(2.0);
+    let Some((Shape::Line { points, .. }, _)) =
+        waiting.shapes.iter().find(|(shape, _)| matches!(shape, Shape::Line { .. }))
+    else {
+        panic!("no frame of the destination")
+    };
+    near(between(points[0], points[2]), [280.0, 40.0]);
+}
+
+#[test]
+fn the_dealer_shows_one_card_until_the_player_sticks() {
+    let texts = |action, reward| {
+        let scene = scene("Blackjack-v1", &[10.0, 1.0, 3.0, 18.0, 0.0, 3.0, 9.0], Some((action, reward)));
+        let text = |(shape, _): (Shape, Rgb)| if let Shape::Text { text, .. } = shape { Some(text) } else { None };
+        scene.shapes.into_iter().filter_map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(1.0, 0.0), ["9", "dealer", "20", "player, with an ace of 11"]);
+    assert_eq!(texts(0.0, 1.0), ["18", "dealer", "20", "player, with an ace of 11"]);
+}
+
+#[test]
+fn wrappers_show_the_task_that_is_in_them() {
+    let settings = WrapperSettings { frame_skip: 2, time_limit: 3, ..Default::default() };
+    let wrapped = wrap(make("CartPole-v1", 1).unwrap(), &settings).unwrap();
+    let (mut wrapped, mut plain) = (Run::seeded(wrapped, 4), Run::seeded(make("CartPole-v1", 1).unwrap(), 4));
+    assert_eq!((wrapped.batch.frame_rate(), plain.batch.frame_rate()), (25.0, 50.0));
+    wrapped.batch.watch();
+    for step in 1..=3 {
+        assert_eq!(wrapped.batch.picture(0, Moment::Now), plain.batch.picture(0, Moment::Now));
+        wrapped.step(&[1.0]).unwrap();
+        plain.step(&[1.0]).unwrap();
+        plain.step(&[1.0]).unwrap();
+        assert_eq!(wrapped.truncated[0], f32::from(u8::from(step == 3)));
+    }
+    assert_eq!(wrapped.batch.picture(0, Moment::End), plain.batch.picture(0, Moment::Now), "the wrapper ended it");
+    assert_ne!(wrapped.batch.picture(0, Moment::Now), plain.batch.picture(0, Moment::Now));
 }

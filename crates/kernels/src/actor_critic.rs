@@ -1,7 +1,8 @@
 //! The fused engine on the CPU: network and loss together, tile by tile.
 
 use crate::actor_critic_loss::{TileOutputs, TiledLoss};
-use crate::{Cpu, LOSS_METRICS, Minibatch, MlpCpu, MlpSpec, PassArgs, TilePass};
+use crate::mlp::copy;
+use crate::{Cpu, LOSS_METRICS, Minibatch, MlpCpu, MlpSpec, OptimizerArgs, PassArgs, TilePass};
 use std::ops::Range;
 
 /// A multilayer actor-critic of A agents on the CPU. A minibatch's rows are gathered, taken forward, weighed by the loss and taken back
@@ -24,6 +25,12 @@ impl ActorCriticCpu {
     /// Takes over all agents' parameters, `[A, P]`.
     pub fn load(&mut self, weights: &[f32]) {
         self.mlp.load(weights);
+    }
+
+    /// An optimiser step whose new parameters are taken over, on all threads at once; the same numbers as
+    /// [`Backend::optimizer_step`](crate::Backend::optimizer_step) and then [`load`](Self::load).
+    pub fn optimize(&mut self, args: OptimizerArgs<'_, Vec<f32>>) {
+        self.mlp.optimize(args);
     }
 
     /// Outputs `[A, R, W]` of observations `[A, R, inputs]`.
@@ -74,7 +81,7 @@ impl TilePass for Pass<'_> {
     fn observations(&self, rows: Range<usize>, observations: &mut [f32]) {
         let chosen = &self.batch.chosen(self.agent)[rows];
         for (to, &row) in observations.chunks_exact_mut(self.inputs).zip(chosen) {
-            to.copy_from_slice(&self.observations[row as usize * self.inputs..][..self.inputs]);
+            copy(to, &self.observations[row as usize * self.inputs..][..self.inputs]);
         }
     }
 

@@ -16,18 +16,27 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// The sums of `f(advantage)` over the rows that count.
-    fn sums<const N: usize>(&self, f: impl Fn(f64) -> [f64; N]) -> [f64; N] {
-        let mut sums = [[0.0; N]; LANES];
+    /// How many rows count, and the sums of their distances from `origin` and of the squares of these.
+    fn sums(&self, origin: f64) -> [f64; 3] {
+        let mut sums = [[0.0; LANES]; 3];
         for rows in self.chosen.chunks(LANES) {
-            for (sums, &row) in sums.iter_mut().zip(rows) {
+            for (lane, &row) in rows.iter().enumerate() {
                 let row = row as usize;
                 // A select and not a product: a row that does not count may hold anything.
-                let numbers = if self.mask[row] != 0.0 { f(f64::from(self.advantages[row])) } else { [0.0; N] };
-                sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+                let counts = self.mask[row] != 0.0;
+                let distance = if counts { f64::from(self.advantages[row]) - origin } else { 0.0 };
+                sums[0][lane] += f64::from(u8::from(counts));
+                sums[1][lane] += distance;
+                sums[2][lane] += distance * distance;
             }
         }
-        std::array::from_fn(|i| sums.iter().map(|sums| sums[i]).sum())
+        sums.map(|lanes| lanes.iter().sum())
+    }
+
+    /// An advantage that counts.
+    fn any(&self) -> f64 {
+        let counting = self.chosen.iter().find(|&&row| self.mask[row as usize] != 0.0);
+        counting.map_or(0.0, |&row| f64::from(self.advantages[row as usize]))
     }
 }
 
@@ -40,14 +49,16 @@ pub(crate) fn mirror(batch: &Minibatch<'_, Vec<f32>, Vec<u32>>, normalize: bool,
             advantages: &batch.advantages[agent * batch.advantage_heads * sources..][..sources],
             mask: &batch.mask[agent * sources..][..sources],
         };
-        let [count, total] = rows.sums(|a| [1.0, a]);
+        // One pass does: an advantage of their own is near the others, so that the difference of the squares loses nothing.
+        let origin = rows.any();
+        let [count, total, squares] = rows.sums(origin);
         out.copy_from_slice(&[count as f32, 0.0, 1.0, 0.0]);
         if !normalize || count < 2.0 {
             continue;
         }
         let mean = total / count;
-        let [squares] = rows.sums(|a| [(a - mean) * (a - mean)]);
-        out[1] = mean as f32;
-        out[2] = (1.0 / ((squares / (count - 1.0)).sqrt() + EPSILON)) as f32;
+        let variance = (squares - mean * total).max(0.0) / (count - 1.0);
+        out[1] = (origin + mean) as f32;
+        out[2] = (1.0 / (variance.sqrt() + EPSILON)) as f32;
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::pool::{Parts, Pool};
 use crate::{OptimizerArgs, OptimizerParams};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Independent partial sums of the norm.
 const LANES: usize = 16;
@@ -129,30 +131,94 @@ fn norm_part(numbers: &[f32]) -> f64 {
     sum_of_squares(numbers)
 }
 
+/// One agent's step under way: first the squares of every part, then changes of disjoint places, on any thread.
+pub(crate) struct AgentStep<'a> {
+    params: OptimizerParams,
+    gradients: &'a [f32],
+    /// Weights, first and second moment.
+    memory: [Parts<'a>; 3],
+    grad_norm: &'a mut f32,
+    /// Numbers of a part, and how many parts there are.
+    part: usize,
+    parts: usize,
+    /// Every part's sum of squares, the bits of an `f64`.
+    sums: [AtomicU64; MOST_PARTS],
+}
+
+impl<'a> AgentStep<'a> {
+    /// Every agent's step.
+    pub(crate) fn each(args: OptimizerArgs<'a, Vec<f32>>) -> impl Iterator<Item = Self> {
+        let parameters = args.parameters(Vec::len);
+        let part = parameters.div_ceil(MOST_PARTS).next_multiple_of(BLOCK).max(1);
+        let agents = |buffer: &'a mut Vec<f32>| buffer.chunks_exact_mut(parameters.max(1)).map(Parts::new);
+        let moments = agents(args.first_moment).zip(agents(args.second_moment));
+        let norms = args.grad_norm[args.grad_norm_at..].iter_mut();
+        args.params[..args.agents]
+            .iter()
+            .zip(args.gradients.chunks_exact(parameters.max(1)))
+            .zip(agents(args.weights).zip(moments).zip(norms))
+            .map(move |((&params, gradients), ((weights, (first, second)), grad_norm))| Self {
+                params,
+                gradients,
+                memory: [weights, first, second],
+                grad_norm,
+                part,
+                parts: parameters.div_ceil(part),
+                sums: [const { AtomicU64::new(0) }; MOST_PARTS],
+            })
+    }
+
+    /// Parts of the norm.
+    pub(crate) fn parts(&self) -> usize {
+        self.parts
+    }
+
+    fn range(&self, part: usize) -> Range<usize> {
+        part * self.part..self.gradients.len().min((part + 1) * self.part)
+    }
+
+    /// Adds up a part of the norm.
+    pub(crate) fn add_squares(&self, part: usize) {
+        self.sums[part].store(norm_part(&self.gradients[self.range(part)]).to_bits(), Ordering::Relaxed);
+    }
+
+    fn norm(&self) -> f32 {
+        let sums = self.sums[..self.parts].iter().map(|sum| f64::from_bits(sum.load(Ordering::Relaxed)));
+        sums.sum::<f64>().sqrt() as f32
+    }
+
+    /// Takes the step of some parameters, once the norm is added up; gives the new ones if there is a step.
+    ///
+    /// # Safety
+    /// No two places may overlap.
+    pub(crate) unsafe fn change(&self, place: Range<usize>) -> Option<&[f32]> {
+        let norm = self.norm();
+        if !norm.is_finite() || self.params.kind == OptimizerParams::REST {
+            return None;
+        }
+        // SAFETY: by this function's contract.
+        let [weights, first_moment, second_moment] =
+            self.memory.each_ref().map(|memory| unsafe { memory.part(place.clone()) });
+        let gradients = &self.gradients[place];
+        let part = Part { gradients, weights: &mut *weights, first_moment, second_moment };
+        step(part, &self.params, clip_coefficient(norm, self.params.max_grad_norm));
+        Some(weights)
+    }
+
+    /// Tells the norm.
+    pub(crate) fn finish(self) {
+        *self.grad_norm = self.norm();
+    }
+}
+
 pub(crate) fn mirror(pool: &Pool, args: OptimizerArgs<'_, Vec<f32>>) {
-    let parameters = args.parameters(Vec::len);
-    let part = parameters.div_ceil(MOST_PARTS).next_multiple_of(BLOCK).max(1);
-    let parts = parameters.div_ceil(part);
-    let mut sums = [0.0_f64; MOST_PARTS];
-    for (agent, params) in args.params.iter().enumerate().take(args.agents) {
-        let all = agent * parameters..(agent + 1) * parameters;
-        let gradients = &args.gradients[all.clone()];
-        let range = |item: usize| item * part..parameters.min((item + 1) * part);
-        for (item, sum) in sums.iter_mut().enumerate().take(parts) {
-            *sum = norm_part(&gradients[range(item)]);
-        }
-        let norm = sums[..parts].iter().sum::<f64>().sqrt() as f32;
-        args.grad_norm[args.grad_norm_at + agent] = norm;
-        if !norm.is_finite() {
-            continue;
-        }
-        let clip = clip_coefficient(norm, params.max_grad_norm);
-        let memory = [&mut *args.weights, &mut *args.first_moment, &mut *args.second_moment];
-        let memory = memory.map(|buffer| Parts::new(&mut buffer[all.clone()]));
-        pool.split(parts, parts > 1, &|_, item| {
-            // SAFETY: every item has a part of its own.
-            let [weights, first_moment, second_moment] = memory.each_ref().map(|m| unsafe { m.part(range(item)) });
-            step(Part { gradients: &gradients[range(item)], weights, first_moment, second_moment }, params, clip);
-        });
+    for step in AgentStep::each(args) {
+        let norm = |_, part| step.add_squares(part);
+        let change = |_, part| {
+            // SAFETY: parts lie apart.
+            unsafe { step.change(step.range(part)) };
+        };
+        pool.phases(step.parts > 1, &[(step.parts, &norm), (step.parts, &change)]);
+        step.finish();
     }
 }

@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -12,6 +12,18 @@ use std::thread::JoinHandle;
 
 /// Turns of the wait before a thread goes to sleep (a worker) or yields (the caller): some tens of microseconds.
 const PATIENCE: u32 = 2000;
+
+/// The most phases of a job.
+const PHASES: usize = 3;
+
+thread_local! {
+    static THREAD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The calling thread's number in its pool; 0 if it is in none.
+pub(crate) fn current() -> usize {
+    THREAD.get()
+}
 
 type Work = dyn Fn(usize) + Sync;
 
@@ -41,14 +53,36 @@ pub(crate) struct Pool {
     workers: Vec<JoinHandle<()>>,
     /// Jobs so far; held during one.
     jobs: Mutex<u64>,
-    /// The next item of every thread's share.
-    cursors: Vec<Cursor>,
+    /// The next items of every thread's share.
+    cursors: Vec<Counters>,
+    /// Items of a phase that are done.
+    done: Counters,
 }
 
-/// A counter on a cache line of its own.
+/// A phase of a job: how many items it has, and what is done, `(thread, item)`.
+pub(crate) type Phase<'a> = (usize, &'a (dyn Fn(usize, usize) + Sync));
+
+/// A counter a phase, on a cache line of their own.
 #[derive(Default)]
 #[repr(align(64))]
-struct Cursor(AtomicUsize);
+struct Counters([AtomicUsize; PHASES]);
+
+/// Counts an item when dropped.
+struct Done<'a>(&'a AtomicUsize);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
+    let mut turns = 0;
+    while !condition() {
+        turns += 1;
+        if turns < PATIENCE { core::hint::spin_loop() } else { std::thread::yield_now() }
+    }
+}
 
 impl Pool {
     /// A pool of `threads` (at least 1), one of which is the caller of [`run`](Self::run). Makes do with fewer if the
@@ -70,8 +104,8 @@ impl Pool {
                 std::thread::Builder::new().name(format!("striatum-{i}")).spawn(move || shared.serve(i)).ok()
             })
             .collect();
-        let cursors = (0..=workers.len()).map(|_| Cursor::default()).collect();
-        Self { shared, workers, jobs: Mutex::new(0), cursors }
+        let cursors = (0..=workers.len()).map(|_| Counters::default()).collect();
+        Self { shared, workers, jobs: Mutex::new(0), cursors, done: Counters::default() }
     }
 
     /// Threads, the caller included.
@@ -84,24 +118,41 @@ impl Pool {
     ///
     /// Not to be called from within `work`.
     pub(crate) fn split(&self, items: usize, parallel: bool, work: &(dyn Fn(usize, usize) + Sync)) {
-        let shares = if parallel { self.threads().min(items) } else { 1 };
+        self.phases(parallel, &[(items, work)]);
+    }
+
+    /// As [`split`](Self::split), one phase after the other: none begins before the one before it is done.
+    pub(crate) fn phases(&self, parallel: bool, phases: &[Phase<'_>]) {
+        let most = phases.iter().map(|&(items, _)| items).max().unwrap_or(0);
+        let shares = if parallel { self.threads().min(most) } else { 1 };
         if shares <= 1 {
-            (0..items).for_each(|item| work(0, item));
+            phases.iter().for_each(|&(items, work)| (0..items).for_each(|item| work(0, item)));
             return;
         }
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        for (share, cursor) in self.cursors.iter().enumerate().take(shares) {
-            cursor.0.store(share * items / shares, Ordering::Relaxed);
+        for (phase, &(items, _)) in phases.iter().enumerate() {
+            self.done.0[phase].store(0, Ordering::Relaxed);
+            for (share, cursors) in self.cursors.iter().enumerate().take(shares) {
+                cursors.0[phase].store(share * items / shares, Ordering::Relaxed);
+            }
         }
         self.run(&mut jobs, &|thread| {
-            for share in (thread..shares).chain(0..thread.min(shares)) {
-                let end = (share + 1) * items / shares;
-                loop {
-                    let item = self.cursors[share].0.fetch_add(1, Ordering::Relaxed);
-                    if item >= end {
-                        break;
+            for (number, &(items, work)) in phases.iter().enumerate() {
+                let done = &self.done.0[number];
+                for share in (thread..shares).chain(0..thread.min(shares)) {
+                    let (cursor, end) = (&self.cursors[share].0[number], (share + 1) * items / shares);
+                    loop {
+                        let item = cursor.fetch_add(1, Ordering::Relaxed);
+                        if item >= end {
+                            break;
+                        }
+                        // Counted even if it panics, so that nobody waits for it.
+                        let _done = Done(done);
+                        work(thread, item);
                     }
-                    work(thread, item);
+                }
+                if number + 1 < phases.len() {
+                    wait_until(|| done.load(Ordering::Acquire) == items);
                 }
             }
         });
@@ -125,11 +176,7 @@ impl Pool {
         }
         let own = catch_unwind(AssertUnwindSafe(|| work(0)));
         shared.open.store(0, Ordering::SeqCst);
-        let mut turns = 0;
-        while shared.inside.load(Ordering::SeqCst) > 0 {
-            turns += 1;
-            if turns < PATIENCE { core::hint::spin_loop() } else { std::thread::yield_now() }
-        }
+        wait_until(|| shared.inside.load(Ordering::SeqCst) == 0);
         if let Err(panic) = own {
             std::panic::resume_unwind(panic);
         }
@@ -139,6 +186,7 @@ impl Pool {
 
 impl Shared {
     fn serve(&self, index: usize) {
+        THREAD.set(index);
         let mut seen = 0;
         loop {
             seen = self.next(seen);
@@ -219,5 +267,47 @@ impl<'a, T> Parts<'a, T> {
         assert!(range.start <= range.end && range.end <= self.len);
         // SAFETY: inside the slice by the check, and exclusive by this function's contract.
         unsafe { core::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pool;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn no_phase_begins_before_the_one_before_it_is_done() {
+        for threads in [1, 2, 3] {
+            let pool = Pool::new(threads);
+            for round in 0..300 {
+                let items = round % 7;
+                let (first, second) = (AtomicUsize::new(0), AtomicUsize::new(0));
+                let count = |_, _| {
+                    first.fetch_add(1, Ordering::Relaxed);
+                };
+                let check = |_, _| {
+                    assert_eq!(first.load(Ordering::Relaxed), items);
+                    second.fetch_add(1, Ordering::Relaxed);
+                };
+                pool.phases(true, &[(items, &count), (5, &check)]);
+                assert_eq!(second.into_inner(), 5);
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_phase_ends_the_job_and_leaves_the_threads() {
+        let pool = Pool::new(3);
+        for item in 0..4 {
+            let fail = |_, i| assert_ne!(i, item, "as it should");
+            assert!(catch_unwind(AssertUnwindSafe(|| pool.phases(true, &[(4, &fail), (4, &|_, _| ())]))).is_err());
+        }
+        let done = AtomicUsize::new(0);
+        let count = |_, _| {
+            done.fetch_add(1, Ordering::Relaxed);
+        };
+        pool.split(10, true, &count);
+        assert_eq!(done.into_inner(), 10);
     }
 }

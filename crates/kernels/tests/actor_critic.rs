@@ -2,12 +2,18 @@
 
 #[path = "common/given.rs"]
 mod given;
+#[path = "common/optimizer.rs"]
+mod optimizer;
 #[path = "common/pass.rs"]
 mod pass;
 
 use given::Given;
+use optimizer::{State, adam, numbers, rms_prop};
 use pass::{Case, Outcome, specs};
-use striatum_kernels::{Backend, Cpu, LOSS_METRICS, LossArgs, MlpCpu, Objective};
+use striatum_kernels::{
+    ActorCriticCpu, Backend, Cpu, LOSS_METRICS, LossArgs, MlpCpu, MlpSpec, Objective, OptimizerArgs, OptimizerParams,
+};
+use striatum_rng::{Purpose, Stream};
 
 const OBJECTIVES: [Objective; 2] = [Objective::Clipped, Objective::PolicyGradient];
 
@@ -86,6 +92,74 @@ fn threads_do_not_change_a_bit() {
         let one = case.mirror(1);
         for threads in [2, 3] {
             assert_eq!(one, case.mirror(threads), "{threads} threads: {spec:?}");
+        }
+    }
+}
+
+/// Outputs after some steps, and the state that they leave, by `optimize` or kernel by kernel.
+fn optimized(spec: &MlpSpec, threads: usize, together: bool) -> (State, Vec<f32>) {
+    const AGENTS: usize = 2;
+    let (cpu, count) = (Cpu::with_threads(threads), spec.param_count());
+    let mut state = State::random(AGENTS, count, 3);
+    let mut network = ActorCriticCpu::new(spec, AGENTS, &cpu);
+    network.load(&state.weights);
+    let mut stream = Stream::new(4, Purpose::User, 0, 0);
+    let steps = [
+        [adam(1), adam(1)],
+        [OptimizerParams { kind: OptimizerParams::REST, ..adam(1) }, adam(2)],
+        [rms_prop(), rms_prop()],
+        [adam(3), adam(3)],
+    ];
+    for (step, params) in steps.iter().enumerate() {
+        let mut gradients = numbers(&mut stream, AGENTS * count);
+        if step == 3 {
+            gradients[count / 2] = f32::NAN;
+        }
+        let args = OptimizerArgs {
+            agents: AGENTS,
+            params,
+            gradients: &gradients,
+            weights: &mut state.weights,
+            first_moment: &mut state.first_moment,
+            second_moment: &mut state.second_moment,
+            grad_norm: &mut state.grad_norm,
+            grad_norm_at: 0,
+        };
+        if together {
+            network.optimize(args);
+        } else {
+            cpu.optimizer_step(args);
+            network.load(&state.weights);
+        }
+    }
+    let rows = 5;
+    let observations = numbers(&mut stream, AGENTS * rows * spec.inputs);
+    let mut outputs = vec![f32::NAN; AGENTS * rows * spec.head.width()];
+    network.forward(&observations, rows, &mut outputs);
+    (state, outputs)
+}
+
+#[test]
+fn a_step_and_its_loading_in_one_are_the_same_bits() {
+    // The last one is large enough for several threads, and its rows for several panels.
+    let wide = MlpSpec { inputs: 70, hidden: vec![70, 40], ..specs()[0].clone() };
+    for spec in specs().into_iter().chain([wide]) {
+        let (expected, outputs) = optimized(&spec, 1, false);
+        assert!(expected.grad_norm[0].is_nan() && expected.weights.iter().all(|w| w.is_finite()));
+        for threads in [1, 3] {
+            let (mut found, found_outputs) = optimized(&spec, threads, true);
+            assert!(found.grad_norm[0].is_nan());
+            found.grad_norm[0] = expected.grad_norm[0];
+            let bits = |numbers: &[f32]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            for (a, b) in [
+                (&found.weights, &expected.weights),
+                (&found.first_moment, &expected.first_moment),
+                (&found.second_moment, &expected.second_moment),
+                (&found.grad_norm, &expected.grad_norm),
+                (&found_outputs, &outputs),
+            ] {
+                assert_eq!(bits(a), bits(b), "{threads} threads: {spec:?}");
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! A submarine, fish, divers and little air.
 
 use super::things::{ENEMY_SHOT_INTERVAL, Thing, Things};
-use super::{Game, Grid, LAST, Move, Numbers};
+use super::{Game, Grid, LAST, Move, Numbers, hues};
 use crate::EnvError;
 use crate::chance::Chance;
+use crate::scene::Rgb;
 
 const FRONT: usize = 0;
 const BACK: usize = 1;
@@ -257,6 +258,18 @@ impl Seaquest {
 
 impl Game for Seaquest {
     const CHANNELS: usize = 10;
+    const COLORS: &'static [(usize, Rgb)] = &[
+        (TRAIL, hues::TRAIL),
+        (OXYGEN, hues::AIR),
+        (RESCUED, hues::TREASURE),
+        (DIVER, hues::TREASURE),
+        (FISH, hues::PREY),
+        (ENEMY_SUB, hues::ENEMY),
+        (ENEMY_BULLET, hues::ENEMY_SHOT),
+        (BACK, hues::PLAYER_DIM),
+        (FRONT, hues::PLAYER),
+        (FRIENDLY_BULLET, hues::SHOT),
+    ];
     const MOVES: &'static [Move] = &[Move::Stay, Move::Left, Move::Up, Move::Right, Move::Down, Move::Fire];
     const NUMBERS: usize = 12 + 2 * FEW + 3 * ENEMIES;
     const RAMPS: bool = true;

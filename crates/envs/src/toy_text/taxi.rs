@@ -6,7 +6,8 @@ use crate::classic::numbers;
 use crate::dopamine::whole;
 use crate::params::{Arguments, Param};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::colors;
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 const SIZE: usize = 5;
@@ -16,6 +17,8 @@ const STATES: usize = SIZE * SIZE * 5 * 4;
 const STARTS: usize = SIZE * SIZE * 4 * 3;
 /// Where passengers wait and want to go, row and column: red, green, yellow, blue.
 const STANDS: [(usize, usize); 4] = [(0, 0), (0, 4), (4, 0), (4, 3)];
+/// Their colours in a picture.
+const STAND_COLORS: [[u8; 3]; 4] = [[255, 168, 168], [178, 242, 187], [255, 236, 153], [165, 216, 255]];
 /// The passenger is in the taxi.
 const ABOARD: usize = 4;
 /// For each row, the columns whose right-hand side is open.
@@ -218,5 +221,36 @@ impl Env for Taxi {
         self.state = number;
         self.observe(observation);
         Ok(())
+    }
+
+    /// The town: stands in their colours, the destination framed, and the passenger at a stand or in the taxi.
+    fn scene(&self, _: Option<LastStep<'_>>) -> Option<Scene> {
+        const CELL: f64 = 80.0;
+        let (row, column, passenger, destination) = decode(self.state);
+        let mut scene = Scene::board(SIZE, SIZE, CELL, |row, column| {
+            let stand = STANDS.iter().position(|stand| *stand == (row, column));
+            stand.map_or(colors::PALE, |stand| STAND_COLORS[stand])
+        });
+        let frame = scene.cell_center(STANDS[destination].0, STANDS[destination].1, CELL);
+        let corners = [[-1.0, -1.0], [-1.0, 1.0], [1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]];
+        let corners = corners.map(|[x, y]| [frame[0] + x * 0.42 * CELL, frame[1] + y * 0.42 * CELL]);
+        scene.line(corners, 5.0, colors::INK);
+        for (row, open) in OPEN.iter().enumerate() {
+            for column in (0..SIZE - 1).filter(|&column| !open[column]) {
+                let [x, y] = scene.cell_center(row, column, CELL);
+                let x = x + CELL / 2.0;
+                scene.line([[x, y - CELL / 2.0], [x, y + CELL / 2.0]], 6.0, colors::INK);
+            }
+        }
+        let taxi = scene.cell_center(row, column, CELL);
+        scene.rectangle([taxi[0] - 26.0, taxi[1] - 16.0], [52.0, 32.0], colors::INK);
+        scene.rectangle([taxi[0] - 23.0, taxi[1] - 13.0], [46.0, 26.0], colors::GOLD);
+        let waits = STANDS.get(passenger).map(|&(row, column)| scene.cell_center(row, column, CELL));
+        scene.disc(waits.unwrap_or(taxi), 10.0, colors::INK);
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        4.0
     }
 }

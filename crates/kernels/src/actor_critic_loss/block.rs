@@ -19,8 +19,9 @@ const NUMBERS: usize = 7;
 
 /// Up to [`LANES`] rows: lines of a number of each.
 pub(super) struct Block {
-    /// The rows' places in their tile.
+    /// The rows' places in their tile, and in the rollout.
     places: [usize; LANES],
+    sources: [usize; LANES],
     count: usize,
     pub numbers: [f32; NUMBERS * LANES],
     /// A line a column but those of a memory's state, which the loss does not read.
@@ -41,6 +42,7 @@ impl Block {
         let lines = |count: usize| vec![0.0; count * LANES];
         Self {
             places: [0; LANES],
+            sources: [0; LANES],
             count: 0,
             numbers: [0.0; NUMBERS * LANES],
             outputs: lines(layout.carried_at()),
@@ -57,16 +59,12 @@ impl Block {
     pub(super) fn takes(loss: &Loss<Categorical>) -> bool {
         loss.params.critic == CriticKind::Scalar as u32
     }
-
-    fn set(&mut self, number: usize, value: f32) {
-        self.numbers[number * LANES + self.count] = value;
-    }
 }
 
-/// Puts a number down in lane `lane` of every line.
-fn scatter(lines: &mut [f32], lane: usize, numbers: impl Iterator<Item = f32>) {
-    for (line, x) in numbers.enumerate() {
-        lines[line * LANES + lane] = x;
+/// Fills the first lanes of a line with the numbers that rows have at `column`, of rows `width` wide.
+fn fill(lines: &mut [f32], line: usize, rows: &[usize], from: &[f32], (width, column): (usize, usize)) {
+    for (to, &row) in lines[line * LANES..][..LANES].iter_mut().zip(rows) {
+        *to = from[row * width + column];
     }
 }
 
@@ -89,14 +87,15 @@ impl Loss<Categorical> {
                 d_trunk.iter_mut().for_each(|d_trunk| d_trunk[i * width..][..width].fill(0.0));
                 continue;
             }
-            self.take_up(block, batch, agent, source as usize, &outputs[i * width..][..width]);
-            block.places[block.count] = i;
+            (block.places[block.count], block.sources[block.count]) = (i, source as usize);
             block.count += 1;
             if block.count == LANES {
+                self.take_up(block, batch, agent, outputs);
                 self.weigh(block, d_outputs, d_trunk.as_deref_mut());
             }
         }
         if block.count > 0 {
+            self.take_up(block, batch, agent, outputs);
             self.weigh(block, d_outputs, d_trunk);
         }
         for (sum, line) in self.sums.iter_mut().zip(block.sums.as_chunks::<LANES>().0) {
@@ -104,32 +103,35 @@ impl Loss<Categorical> {
         }
     }
 
-    /// Puts a row in the next lane.
-    fn take_up(
-        &self,
-        block: &mut Block,
-        batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
-        agent: usize,
-        source: usize,
-        output: &[f32],
-    ) {
-        let (lane, at, sources) = (block.count, agent * batch.source_rows + source, batch.source_rows);
-        let (head, advantage_head) = (agent * batch.heads, agent * batch.advantage_heads);
-        scatter(&mut block.outputs, lane, output[..self.columns.carried_at].iter().copied());
-        let action = &batch.actions[at * self.action_width..][..self.action_width];
-        let options = action.iter().enumerate().map(|(choice, &a)| option(a, self.density.options(choice)) as f32);
-        scatter(&mut block.options, lane, options);
-        let heads = head..head + batch.heads;
-        scatter(&mut block.returns, lane, heads.clone().map(|head| batch.returns[head * sources + source]));
-        scatter(&mut block.values, lane, heads.map(|head| batch.values[head * batch.value_rows + source]));
-        block.set(LOG_PROB, batch.log_probs[at]);
-        block.set(TONE, batch.tone[at]);
-        block.set(INVERSE_TEMPERATURE, batch.inverse_temperature[at]);
-        block.set(ADVANTAGE, batch.advantages[advantage_head * sources + source]);
-        if self.params.opponent != 0 {
-            for (half, number) in (1..).zip(OPPONENTS) {
-                block.set(number, batch.advantages[(advantage_head + half) * sources + source]);
+    /// Fetches what the block's rows have.
+    fn take_up(&self, block: &mut Block, batch: &Minibatch<'_, Vec<f32>, Vec<u32>>, agent: usize, outputs: &[f32]) {
+        let (sources, width, count) = (batch.source_rows, self.columns.width, block.count);
+        let rows = &block.sources[..count];
+        for column in 0..self.columns.carried_at {
+            fill(&mut block.outputs, column, &block.places[..count], outputs, (width, column));
+        }
+        let actions = &batch.actions[agent * sources * self.action_width..];
+        for choice in 0..self.action_width {
+            let options = self.density.options(choice);
+            fill(&mut block.options, choice, rows, actions, (self.action_width, choice));
+            for a in &mut block.options[choice * LANES..][..count] {
+                *a = option(*a, options) as f32;
             }
+        }
+        for head in 0..batch.heads {
+            let line = agent * batch.heads + head;
+            fill(&mut block.returns, head, rows, &batch.returns[line * sources..], (1, 0));
+            fill(&mut block.values, head, rows, &batch.values[line * batch.value_rows..], (1, 0));
+        }
+        for (number, numbers) in
+            [(LOG_PROB, batch.log_probs), (TONE, batch.tone), (INVERSE_TEMPERATURE, batch.inverse_temperature)]
+        {
+            fill(&mut block.numbers, number, rows, &numbers[agent * sources..], (1, 0));
+        }
+        let halves = if self.params.opponent != 0 { OPPONENTS.len() } else { 0 };
+        for (head, number) in [ADVANTAGE].into_iter().chain(OPPONENTS).take(1 + halves).enumerate() {
+            let line = agent * batch.advantage_heads + head;
+            fill(&mut block.numbers, number, rows, &batch.advantages[line * sources..], (1, 0));
         }
     }
 
@@ -143,12 +145,11 @@ impl Loss<Categorical> {
         unsafe { self.level.run(Weigh { loss: self, block }) };
         let places = &block.places[..count];
         let gather = |lines: &[f32], rows: &mut [f32]| {
-            for (lane, &place) in places.iter().enumerate() {
-                let (row, state) = rows[place * width..][..width].split_at_mut(read);
-                for (column, to) in row.iter_mut().enumerate() {
-                    *to = lines[column * LANES + lane];
-                }
-                state.fill(0.0);
+            for (column, line) in lines.as_chunks::<LANES>().0.iter().enumerate() {
+                places.iter().zip(line).for_each(|(&place, &x)| rows[place * width + column] = x);
+            }
+            if read < width {
+                places.iter().for_each(|&place| rows[place * width + read..][..width - read].fill(0.0));
             }
         };
         gather(&block.d_outputs, d_outputs);

@@ -1,17 +1,21 @@
 //! The network on the CPU: batches split into segments, segments into tiles.
 
+use super::plan::{Piece, Plan};
 use super::{MlpSpec, SimdLevel};
-use super::{buffer::Buffer, pack, plan::Plan, product::AddInto, tile, tile::Scratch};
-use crate::Cpu;
-use crate::pool::Parts;
+use super::{buffer::Buffer, pack, product::AddInto, tile, tile::Scratch};
+use crate::optimizer::AgentStep;
+use crate::pool::{self, Parts, Phase};
+use crate::{Cpu, OptimizerArgs};
 use core::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A batch's gradient is summed over at most so many segments, which is also the most threads that its backward pass
 /// uses.
 const SEGMENTS: usize = 16;
-/// Rows of the smallest segment; shorter ones would spend their time on adding gradients.
+/// Rows of the smallest segment, less where that makes two of a batch; shorter ones would spend their time on adding gradients.
 const SEGMENT_ROWS: usize = 128;
+/// Segments from which neighbours are added up before all are: a thread then reads half as much that another one has written.
+const LEAST_PAIRED: usize = 4;
 /// Rows times parameters from which waking other threads pays.
 const PARALLEL: usize = 400_000;
 /// Parameters from which it pays to share out what comes between two passes.
@@ -100,13 +104,40 @@ impl MlpCpu {
         let plan = &self.plan;
         let agents = self.packed.as_slice().len() / plan.packed_len;
         assert_eq!(params.len(), agents * plan.params, "length of the parameters");
-        let (networks, matrices) = (plan.networks.len(), pack::matrices(plan));
         let packed = self.packed.as_mut_slice().chunks_exact_mut(plan.packed_len);
         for (packed, params) in packed.zip(params.chunks_exact(plan.params)) {
             let packed = Parts::new(packed);
-            self.cpu.pool().split(networks * matrices, plan.params >= PARALLEL_PARAMS, &|_, item| {
-                pack::pack_matrix(plan, &plan.networks[item / matrices], item % matrices, params, &packed);
+            self.cpu.pool().split(plan.pieces.len(), plan.params >= PARALLEL_PARAMS, &|_, item| {
+                let piece = &plan.pieces[item];
+                pack::pack_piece(plan, piece, &params[piece.place()], &packed);
             });
+        }
+    }
+
+    /// An optimiser step of all agents, as [`Backend::optimizer_step`](crate::Backend::optimizer_step) takes it, to the last bit;
+    /// the new parameters are taken over as by [`load`](Self::load).
+    ///
+    /// # Panics
+    /// If a buffer is too short.
+    pub fn optimize(&mut self, args: OptimizerArgs<'_, Vec<f32>>) {
+        let plan = &self.plan;
+        assert_eq!(args.gradients.len(), args.agents * plan.params, "length of the gradients");
+        let packed = self.packed.as_mut_slice().chunks_exact_mut(plan.packed_len).map(Parts::new);
+        let log_std = plan.params - plan.log_std_len..plan.params;
+        for (step, packed) in AgentStep::each(args).zip(packed) {
+            let norm = |_, item| step.add_squares(item);
+            let change = |_, item| {
+                let piece = plan.pieces.get(item);
+                let place = piece.map_or(log_std.clone(), Piece::place);
+                // SAFETY: pieces lie apart in the arena, and `log_std` behind them; the norm's phase is over.
+                let Some(params) = (unsafe { step.change(place) }) else { return };
+                if let Some(piece) = piece {
+                    pack::pack_piece(plan, piece, params, &packed);
+                }
+            };
+            let phases: [Phase<'_>; 2] = [(step.parts(), &norm), (plan.pieces.len() + 1, &change)];
+            self.cpu.pool().phases(plan.params >= PARALLEL_PARAMS, &phases);
+            step.finish();
         }
     }
 
@@ -138,8 +169,11 @@ impl MlpCpu {
     pub fn forward_here(&self, agent: usize, observations: &[f32], rows: usize, outputs: &mut [f32]) {
         self.check(observations, rows, outputs);
         let plan = &self.plan;
-        let free = self.scratch.iter().find_map(|scratch| scratch.try_lock().ok());
-        let Scratch { values, heads, sparse, .. } = &mut *free.unwrap_or_else(|| lock(&self.scratch[0]));
+        // A thread's own memory is in its cache.
+        let own = pool::current() % self.scratch.len();
+        let (before, after) = self.scratch.split_at(own);
+        let free = after.iter().chain(before).find_map(|scratch| scratch.try_lock().ok());
+        let Scratch { values, heads, sparse, .. } = &mut *free.unwrap_or_else(|| lock(&self.scratch[own]));
         let tiles = observations.chunks(plan.tile * plan.inputs).zip(outputs.chunks_mut(plan.tile * plan.width));
         for (observations, outputs) in tiles {
             let observations = (observations, sparse.find(observations, plan.inputs).map(|found| &*found));
@@ -169,12 +203,11 @@ impl MlpCpu {
         let packed = &self.packed.as_slice()[agent * plan.packed_len..][..plan.packed_len];
         let sums = Parts::new(self.gradients.as_mut_slice());
         let segments = Segments::new(rows, plan.tile);
-        let parallel = 3 * rows * plan.params >= PARALLEL;
-        self.cpu.pool().split(segments.count, parallel, &|thread, segment| {
+        let train = |thread: usize, segment: usize| {
             let Scratch { values, heads, sparse, back, observations, outputs } = &mut *lock(&scratch[thread]);
             // SAFETY: every segment has a gradient of its own.
             let gradient = unsafe { sums.part(segment * plan.gradient_len..(segment + 1) * plan.gradient_len) };
-            gradient.fill(0.0);
+            back.begin();
             for tile in segments.tiles(segment) {
                 let rows = segments.rows_of(tile);
                 let observations = &mut observations.as_mut_slice()[..rows.len() * plan.inputs];
@@ -191,38 +224,14 @@ impl MlpCpu {
                 });
                 tile::backward(plan, packed, observations, values.as_slice(), gradient, back);
             }
-        });
-        self.add_segments(segments.count, gradients);
-    }
-
-    /// Adds up all segments' gradients, in their order.
-    fn add_segments(&mut self, count: usize, gradients: &mut [f32]) {
-        let plan = &self.plan;
-        if count == 0 {
-            self.gradients.as_mut_slice()[..plan.gradient_len].fill(0.0);
-        }
-        let (sums, gradients) = (Parts::new(self.gradients.as_mut_slice()), Parts::new(gradients));
-        self.cpu.pool().split(plan.pieces.len(), plan.params >= PARALLEL_PARAMS, &|_, item| {
-            let piece = &plan.pieces[item];
-            let (len, to) = (piece.rows * piece.cols, piece.to..piece.to + piece.rows * piece.width);
-            // SAFETY: every item has a piece of its own.
-            let part = |segment: usize| unsafe {
-                let start = segment * plan.gradient_len + piece.from;
-                sums.part(start..start + len)
-            };
-            let sum = part(0);
-            for segment in 1..count {
-                let from = part(segment);
-                if len.is_multiple_of(plan.level.lanes()) {
-                    // SAFETY: both have `len` numbers, and `level` was checked when the plan was made.
-                    unsafe { plan.level.run(AddInto { len, from: from.as_ptr(), to: sum.as_mut_ptr() }) };
-                } else {
-                    sum.iter_mut().zip(from).for_each(|(sum, g)| *sum += *g);
-                }
-            }
-            // SAFETY: pieces lie apart in the arena as well.
-            pack::unpack_piece(piece, sum, unsafe { gradients.part(to) });
-        });
+        };
+        let gradients = Parts::new(gradients);
+        // Neighbours are mostly the same thread's.
+        let pairs = if segments.count < LEAST_PAIRED { 0 } else { segments.count / 2 };
+        let pair = |_, pair: usize| add_pair(plan, pair, &sums);
+        let add = |_, piece: usize| add_segments(plan, &plan.pieces[piece], (segments.count, pairs), &sums, &gradients);
+        let phases: [Phase<'_>; 3] = [(segments.count, &train), (pairs, &pair), (plan.pieces.len(), &add)];
+        self.cpu.pool().phases(3 * rows * plan.params >= PARALLEL, &phases);
     }
 
     fn packed_of(&self, agent: usize) -> &[f32] {
@@ -233,6 +242,53 @@ impl MlpCpu {
         assert_eq!(observations.len(), rows * self.plan.inputs, "length of the observations of {rows} rows");
         assert_eq!(outputs.len(), rows * self.plan.width, "length of the outputs of {rows} rows");
     }
+}
+
+/// A segment's gradient, or a part of it.
+///
+/// # Safety
+/// No two parts in use may overlap.
+#[expect(clippy::mut_from_ref, reason = "parts are disjoint by contract")]
+unsafe fn part<'a>(plan: &Plan, sums: &'a Parts<'_>, segment: usize, part: Range<usize>) -> &'a mut [f32] {
+    let start = segment * plan.gradient_len;
+    // SAFETY: by this function's contract.
+    unsafe { sums.part(start + part.start..start + part.end) }
+}
+
+/// `to += from`
+fn add(plan: &Plan, from: &[f32], to: &mut [f32]) {
+    assert_eq!(from.len(), to.len(), "length of a sum");
+    if to.len().is_multiple_of(plan.level.lanes()) {
+        // SAFETY: both have as many numbers, and `level` was checked when the plan was made.
+        unsafe { plan.level.run(AddInto { len: to.len(), from: from.as_ptr(), to: to.as_mut_ptr() }) };
+    } else {
+        to.iter_mut().zip(from).for_each(|(to, x)| *to += *x);
+    }
+}
+
+/// Adds to every second segment's gradient that of the one behind it.
+fn add_pair(plan: &Plan, pair: usize, sums: &Parts<'_>) {
+    let all = 0..plan.gradient_len;
+    // SAFETY: every pair is added up by one call, when all segments are done.
+    let [to, from] = [0, 1].map(|i| unsafe { part(plan, sums, 2 * pair + i, all.clone()) });
+    add(plan, from, to);
+}
+
+/// Adds up the gradients of a piece, in their order: of all segments, or the pairs' and of the segment that has none.
+fn add_segments(plan: &Plan, piece: &Piece, (count, pairs): (usize, usize), sums: &Parts<'_>, gradients: &Parts<'_>) {
+    let own = piece.from..piece.from + piece.rows * piece.cols;
+    // SAFETY: every piece is added up by one call, when all pairs are.
+    let sum = unsafe { part(plan, sums, 0, own.clone()) };
+    if count == 0 {
+        sum.fill(0.0);
+    }
+    let step = if pairs > 0 { 2 } else { 1 };
+    for segment in (step..count).step_by(step) {
+        // SAFETY: as above.
+        add(plan, unsafe { part(plan, sums, segment, own.clone()) }, sum);
+    }
+    // SAFETY: pieces lie apart in the arena as well.
+    pack::unpack_piece(piece, sum, unsafe { gradients.part(piece.place()) });
 }
 
 fn lock(scratch: &Mutex<Scratch>) -> MutexGuard<'_, Scratch> {
@@ -255,7 +311,8 @@ struct Segments {
 
 impl Segments {
     fn new(rows: usize, tile: usize) -> Self {
-        let segment = SEGMENT_ROWS.max(rows.div_ceil(SEGMENTS)).next_multiple_of(tile);
+        let least = SEGMENT_ROWS.min(rows.div_ceil(2));
+        let segment = least.max(rows.div_ceil(SEGMENTS)).max(1).next_multiple_of(tile);
         Self { rows, tile, tiles: segment / tile, count: rows.div_ceil(segment) }
     }
 

@@ -1,6 +1,6 @@
 //! Weights in the order in which a product reads them, and gradients back into the arena's order.
 
-use super::plan::{Layer, Network, Piece, Plan};
+use super::plan::{Layer, Network, Piece, PieceKind, Plan};
 use crate::pool::Parts;
 
 /// Offset of `[row, col]` in a `[rows, cols]` matrix packed in panels of two vectors (the last may be one).
@@ -9,99 +9,129 @@ pub(crate) fn packed_at(rows: usize, cols: usize, lanes: usize, row: usize, col:
     start * rows + row * (2 * lanes).min(cols - start) + col - start
 }
 
-/// Packs a `[rows, width]` matrix into columns `column..` of a `[rows, cols]` one.
-fn pack(to: &mut [f32], from: &[f32], (rows, width): (usize, usize), cols: usize, lanes: usize, column: usize) {
-    let mut col = 0;
-    while col < width {
-        let start = column + col;
-        let step = (2 * lanes - start % (2 * lanes)).min(width - col);
-        for row in 0..rows {
-            let at = packed_at(rows, cols, lanes, row, start);
-            to[at..at + step].copy_from_slice(&from[row * width + col..][..step]);
+/// A `[rows, cols]` matrix in panels of two vectors (the last may be one), at `at` in the packed parameters.
+struct Panels {
+    at: usize,
+    rows: usize,
+    cols: usize,
+    /// Columns of a panel.
+    wide: usize,
+}
+
+impl Panels {
+    /// Where `[row, col]` is; the panel's next columns follow.
+    fn place(&self, row: usize, col: usize) -> usize {
+        self.at + packed_at(self.rows, self.cols, self.wide / 2, row, col)
+    }
+
+    /// Columns `from..to`, cut where panels begin: the first of each run, and how many.
+    fn runs(&self, from: usize, to: usize) -> impl Iterator<Item = (usize, usize)> {
+        let wide = self.wide;
+        let next = move |&(col, len): &(usize, usize)| {
+            let start = col + len;
+            (start < to).then(|| (start, (wide - start % wide).min(to - start)))
+        };
+        core::iter::successors(next(&(from, 0)), next)
+    }
+
+    /// Puts `from`, `[.., width]`, at `[row, col]`.
+    fn fill(&self, (row, col): (usize, usize), from: &[f32], width: usize, packed: &Parts<'_>) {
+        for (start, len) in self.runs(col, col + width) {
+            for (i, line) in from.chunks_exact(width).enumerate() {
+                copy(part(packed, self.place(row + i, start), len), &line[start - col..][..len]);
+            }
         }
-        col += step;
     }
-}
 
-/// Packs the transpose of a `[rows, width]` matrix into rows `row0..` of a `[total, cols]` one.
-fn pack_transpose(
-    to: &mut [f32],
-    from: &[f32],
-    width: usize,
-    (total, cols): (usize, usize),
-    lanes: usize,
-    row0: usize,
-) {
-    for (col, line) in from.chunks_exact(width).enumerate() {
-        let start = packed_at(total, cols, lanes, row0, col);
-        let stride = packed_at(total, cols, lanes, row0 + 1, col) - start;
-        for (to, &w) in to[start..].iter_mut().step_by(stride).zip(line) {
-            *to = w;
+    /// Puts the transpose of `from`, `[.., width]`, at `[row, col]`.
+    fn fill_transposed(&self, (row, col): (usize, usize), from: &[f32], width: usize, packed: &Parts<'_>) {
+        for (start, len) in self.runs(col, col + from.len() / width) {
+            let lines = &from[(start - col) * width..][..len * width];
+            for i in 0..width {
+                let to = part(packed, self.place(row + i, start), len);
+                to.iter_mut().zip(lines.chunks_exact(width)).for_each(|(to, line)| *to = line[i]);
+            }
         }
     }
 }
 
-/// Matrices of a network that [`pack_matrix`] packs: of every layer and of the heads, forward and transposed.
-pub(super) fn matrices(plan: &Plan) -> usize {
-    plan.networks.iter().map(|network| 2 * (network.layers.len() + 1)).max().unwrap_or(0)
-}
-
-/// Packs a matrix of a network with its bias. Every matrix has a place of its own.
-pub(super) fn pack_matrix(plan: &Plan, network: &Network, matrix: usize, params: &[f32], packed: &Parts<'_>) {
-    let layers = network.layers.len();
-    match (matrix / (layers + 1), matrix % (layers + 1)) {
-        (0, i) if i < layers => pack_layer(plan, &network.layers[i], params, packed),
-        (0, _) => pack_heads(plan, network, params, packed),
-        (_, 0) if layers > 0 => {}
-        (_, i) if i < layers => pack_layer_back(plan, &network.layers[i - 1], &network.layers[i], params, packed),
-        _ => pack_heads_back(plan, network, params, packed),
+/// Copies as many numbers as both have: a few without a call into the C library.
+#[inline(always)]
+pub(crate) fn copy(to: &mut [f32], from: &[f32]) {
+    match from.len() {
+        1 => ends::<1>(to, from),
+        2..=4 => ends::<2>(to, from),
+        5..=8 => ends::<4>(to, from),
+        9..=16 => ends::<8>(to, from),
+        17..=32 => ends::<16>(to, from),
+        33..=64 => ends::<32>(to, from),
+        _ => to.copy_from_slice(from),
     }
 }
 
-/// A part that is this matrix's alone.
+/// Copies `N` to `2 N` numbers: the first and the last ones, which may overlap.
+#[inline(always)]
+fn ends<const N: usize>(to: &mut [f32], from: &[f32]) {
+    assert_eq!(to.len(), from.len(), "length of a copy");
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut::<N>(), from.last_chunk()) {
+        *to = *from;
+    }
+}
+
+/// A part that is this piece's alone.
 #[expect(clippy::mut_from_ref, reason = "places are disjoint by plan")]
-fn place<'a>(packed: &'a Parts<'_>, at: usize, len: usize) -> &'a mut [f32] {
-    // SAFETY: `Plan` gave every matrix and bias a place of its own, and each is packed by one call.
+fn part<'a>(packed: &'a Parts<'_>, at: usize, len: usize) -> &'a mut [f32] {
+    // SAFETY: `Plan` gave every matrix and bias places of their own, and each piece fills its own rows and columns.
     unsafe { packed.part(at..at + len) }
 }
 
-fn pack_layer(plan: &Plan, l: &Layer, params: &[f32], packed: &Parts<'_>) {
-    let to = place(packed, l.packed, l.inputs * l.cols);
-    pack(to, &params[l.weight..], (l.inputs, l.width), l.cols, plan.level.lanes(), 0);
-    place(packed, l.packed_bias, l.width).copy_from_slice(&params[l.bias..][..l.width]);
+impl Plan {
+    fn panels(&self, at: usize, rows: usize, cols: usize) -> Panels {
+        Panels { at, rows, cols, wide: 2 * self.level.lanes() }
+    }
 }
 
-fn pack_layer_back(plan: &Plan, below: &Layer, l: &Layer, params: &[f32], packed: &Parts<'_>) {
-    let to = place(packed, l.packed_transpose, l.width * below.cols);
-    let from = &params[l.weight..][..l.inputs * l.width];
-    pack_transpose(to, from, l.width, (l.width, below.cols), plan.level.lanes(), 0);
-}
-
-fn pack_heads(plan: &Plan, network: &Network, params: &[f32], packed: &Parts<'_>) {
-    let (features, cols, stride) = (network.features, network.columns_padded, network.features_cols);
-    let len = if network.narrow { network.columns * stride } else { features * cols };
-    let to = place(packed, network.packed, len);
-    for h in &network.heads {
-        let from = &params[h.weight..][..features * h.width];
-        if network.narrow {
-            for (i, line) in from.chunks_exact(h.width).enumerate() {
-                let to = to[h.column * stride + i..].iter_mut().step_by(stride);
-                to.zip(line).for_each(|(to, &w)| *to = w);
-            }
-        } else {
-            pack(to, from, (features, h.width), cols, plan.level.lanes(), h.column);
+/// Packs a piece, whose parameters are `params`, forward and transposed. Every piece has places of its own.
+pub(super) fn pack_piece(plan: &Plan, piece: &Piece, params: &[f32], packed: &Parts<'_>) {
+    let network = &plan.networks[piece.network];
+    match piece.kind {
+        PieceKind::Weight { layer, first } => {
+            let below = layer.checked_sub(1).map(|below| &network.layers[below]);
+            pack_weight(plan, &network.layers[layer], below, first, params, packed);
         }
-        place(packed, network.packed_bias + h.column, h.width).copy_from_slice(&params[h.bias..][..h.width]);
+        PieceKind::Bias { layer } => copy(part(packed, network.layers[layer].packed_bias, params.len()), params),
+        PieceKind::HeadWeight { head } => pack_head(plan, network, head, params, packed),
+        PieceKind::HeadBias { head } => {
+            copy(part(packed, network.packed_bias + network.heads[head].column, params.len()), params);
+        }
     }
 }
 
-fn pack_heads_back(plan: &Plan, network: &Network, params: &[f32], packed: &Parts<'_>) {
-    let shape = (network.columns, network.features_cols);
-    let to = place(packed, network.packed_transpose, shape.0 * shape.1);
-    for h in &network.heads {
-        let from = &params[h.weight..][..network.features * h.width];
-        pack_transpose(to, from, h.width, shape, plan.level.lanes(), h.column);
+/// Rows of a weight from `first` on.
+fn pack_weight(plan: &Plan, l: &Layer, below: Option<&Layer>, first: usize, params: &[f32], packed: &Parts<'_>) {
+    plan.panels(l.packed, l.inputs, l.cols).fill((first, 0), params, l.width, packed);
+    if let Some(below) = below {
+        let back = plan.panels(l.packed_transpose, l.width, below.cols);
+        back.fill_transposed((0, first), params, l.width, packed);
     }
+}
+
+fn pack_head(plan: &Plan, network: &Network, head: usize, params: &[f32], packed: &Parts<'_>) {
+    let (h, stride) = (&network.heads[head], network.features_cols);
+    if network.narrow {
+        for i in 0..h.width {
+            let to = part(packed, network.packed + (h.column + i) * stride, network.features);
+            to.iter_mut().zip(params.chunks_exact(h.width)).for_each(|(to, line)| *to = line[i]);
+        }
+    } else {
+        let forward = plan.panels(network.packed, network.features, network.columns_padded);
+        forward.fill((0, h.column), params, h.width, packed);
+    }
+    let back = plan.panels(network.packed_transpose, network.columns, stride);
+    back.fill_transposed((h.column, 0), params, h.width, packed);
 }
 
 /// Puts a piece of a summed gradient where the arena has it; `to` is the piece's.
@@ -114,6 +144,6 @@ pub(super) fn unpack_piece(piece: &Piece, from: &[f32], to: &mut [f32]) {
         return;
     }
     for (to, line) in to.chunks_exact_mut(piece.width).zip(from.chunks_exact(piece.cols)) {
-        to.copy_from_slice(&line[..piece.width]);
+        copy(to, &line[..piece.width]);
     }
 }

@@ -1,6 +1,7 @@
 //! Where everything lies: parameters, packed weights, activations, gradients.
 
 use super::{Activation, MlpSpec, SimdLevel};
+use core::ops::Range;
 
 /// A hidden layer.
 pub(super) struct Layer {
@@ -64,8 +65,11 @@ pub(super) struct Network {
     pub(super) bias_gradient: usize,
 }
 
-/// A part of the gradient that is summed up at once.
+/// A part of the parameters whose gradient is summed up at once, which takes a step and is packed at once.
 pub(super) struct Piece {
+    /// Among the plan's networks.
+    pub(super) network: usize,
+    pub(super) kind: PieceKind,
     /// In a segment's gradient, `[rows, cols]`.
     pub(super) from: usize,
     pub(super) rows: usize,
@@ -74,6 +78,25 @@ pub(super) struct Piece {
     pub(super) to: usize,
     pub(super) width: usize,
     pub(super) transposed: bool,
+}
+
+/// What a [`Piece`] is of its network; numbers are those of layer and head.
+#[derive(Clone, Copy)]
+pub(super) enum PieceKind {
+    /// Rows of a layer's weight from `first` on.
+    Weight {
+        layer: usize,
+        first: usize,
+    },
+    Bias {
+        layer: usize,
+    },
+    HeadWeight {
+        head: usize,
+    },
+    HeadBias {
+        head: usize,
+    },
 }
 
 /// Numbers of a [`Piece`], about.
@@ -94,8 +117,9 @@ pub(super) struct Plan {
     pub(super) features_width: usize,
     pub(super) mask_column: usize,
     pub(super) mask_width: usize,
-    /// Length of the arena.
+    /// Length of the arena, and of `log_std` at its end.
     pub(super) params: usize,
+    pub(super) log_std_len: usize,
     /// Lengths of the packed parameters, of a tile's activations and of a segment's gradient.
     pub(super) packed_len: usize,
     pub(super) tile_len: usize,
@@ -227,46 +251,45 @@ impl Plan {
             mask_column: head.mask_at(),
             mask_width: head.mask_width(),
             params: b.arena,
+            log_std_len: head.policy.log_std_len(),
             packed_len: b.packed.0,
             tile_len: b.tile.0,
             gradient_len: b.gradient.0,
             widest: networks.iter().flat_map(|n| &n.layers).map(|l| l.ld).max().unwrap_or(0),
             widest_head: networks.iter().map(|n| n.columns_padded).max().unwrap_or(0),
-            pieces: networks.iter().flat_map(pieces).collect(),
+            pieces: networks.iter().enumerate().flat_map(pieces).collect(),
             networks,
         }
     }
 }
 
 /// All of a network's gradient but what is padding.
-fn pieces(network: &Network) -> Vec<Piece> {
+fn pieces((number, network): (usize, &Network)) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    for l in &network.layers {
+    let mut add = |kind, from, (rows, cols), (to, width), transposed| {
+        pieces.push(Piece { network: number, kind, from, rows, cols, to, width, transposed });
+    };
+    for (layer, l) in network.layers.iter().enumerate() {
         let step = (PIECE / l.cols).max(1);
-        for row in (0..l.inputs).step_by(step) {
-            pieces.push(Piece {
-                from: l.weight_gradient + row * l.cols,
-                rows: step.min(l.inputs - row),
-                cols: l.cols,
-                to: l.weight + row * l.width,
-                width: l.width,
-                transposed: false,
-            });
+        for first in (0..l.inputs).step_by(step) {
+            let (from, rows) = (l.weight_gradient + first * l.cols, step.min(l.inputs - first));
+            let to = (l.weight + first * l.width, l.width);
+            add(PieceKind::Weight { layer, first }, from, (rows, l.cols), to, false);
         }
-        let (from, to, width) = (l.bias_gradient, l.bias, l.width);
-        pieces.push(Piece { from, rows: 1, cols: l.cols, to, width, transposed: false });
+        add(PieceKind::Bias { layer }, l.bias_gradient, (1, l.cols), (l.bias, l.width), false);
     }
-    for h in &network.heads {
-        pieces.push(Piece {
-            from: network.weight_gradient + h.column * network.features_cols,
-            rows: h.width,
-            cols: network.features_cols,
-            to: h.weight,
-            width: network.features,
-            transposed: true,
-        });
-        let (from, to, width) = (network.bias_gradient + h.column, h.bias, h.width);
-        pieces.push(Piece { from, rows: 1, cols: width, to, width, transposed: false });
+    for (head, h) in network.heads.iter().enumerate() {
+        let from = network.weight_gradient + h.column * network.features_cols;
+        let shape = (h.width, network.features_cols);
+        add(PieceKind::HeadWeight { head }, from, shape, (h.weight, network.features), true);
+        add(PieceKind::HeadBias { head }, network.bias_gradient + h.column, (1, h.width), (h.bias, h.width), false);
     }
     pieces
+}
+
+impl Piece {
+    /// Where it lies in the arena.
+    pub(super) fn place(&self) -> Range<usize> {
+        self.to..self.to + self.rows * self.width
+    }
 }

@@ -48,6 +48,23 @@ impl Finish for Accumulate {
     }
 }
 
+/// `c = sum`
+#[derive(Clone, Copy)]
+pub(super) struct Overwrite;
+
+impl Finish for Overwrite {
+    #[inline(always)]
+    unsafe fn start<S: Simd>(self, _: usize) -> S::V {
+        // SAFETY: by the trait's contract.
+        unsafe { S::splat(0.0) }
+    }
+    #[inline(always)]
+    unsafe fn finish<S: Simd>(self, sum: S::V, c: *mut f32, at: usize) {
+        // SAFETY: by the trait's contract.
+        unsafe { S::store(c.add(at), sum) }
+    }
+}
+
 /// `c[m, n] = finish(sum over k of a(m, k) b[k, n])`, rows of `c` `ldc` apart, `n` a multiple of the lanes.
 ///
 /// `a(m, k)` is `a[m * lda + k]`, or `a[k * lda + m]` if `T`. `b` is row-major with rows `ldb` apart, or, if `ldb` is
@@ -222,8 +239,9 @@ impl Dots {
     }
 }
 
-/// `sums[n] += sum over m of a[m, n]`, `n` a multiple of the lanes.
+/// `sums[n] += sum over m of a[m, n]`, or `=` if `fresh`; `n` a multiple of the lanes.
 pub(super) struct ColumnSums {
+    pub(super) fresh: bool,
     pub(super) m: usize,
     pub(super) n: usize,
     pub(super) a: *const f32,
@@ -246,8 +264,8 @@ impl Job for ColumnSums {
                 if self.m % 2 == 1 {
                     even = S::add(even, S::load(self.a.add((self.m - 1) * self.lda + col)));
                 }
-                let to = self.sums.add(col);
-                S::store(to, S::add(S::load(to), S::add(even, odd)));
+                let (to, sum) = (self.sums.add(col), S::add(even, odd));
+                S::store(to, if self.fresh { sum } else { S::add(S::load(to), sum) });
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use super::activation::{Relu, Silu, Slope, Tanh, activate};
 use super::plan::{Layer, Network, Plan};
-use super::product::{Accumulate, Bias, ColumnSums, Dots, Product};
-use super::{Activation, buffer::Buffer, sparse::Sparse};
+use super::product::{Accumulate, Bias, ColumnSums, Dots, Overwrite, Product};
+use super::{Activation, SimdLevel, buffer::Buffer, pack::copy, sparse::Sparse};
 
 /// Gradients smaller than this are taken for 0: denormal numbers stall whole loops on many processors.
 const SMALLEST: f32 = 1e-30;
@@ -30,9 +30,16 @@ pub(super) struct Back {
     /// Numbers of a tile in `d_outputs`, and whether `d_trunk` holds another gradient.
     len: usize,
     asymmetric: bool,
+    /// Whether a segment's gradient holds nothing yet.
+    fresh: bool,
 }
 
 impl Back {
+    /// Starts a segment: its first tile overwrites the gradient, the others add to it.
+    pub(super) fn begin(&mut self) {
+        self.fresh = true;
+    }
+
     /// Lets `write` fill in the gradient with respect to `len` outputs, and with `asymmetric` that for the layers below the heads.
     pub(super) fn seed(&mut self, asymmetric: bool, len: usize, write: impl FnOnce(&mut [f32], Option<&mut [f32]>)) {
         (self.len, self.asymmetric) = (len, asymmetric);
@@ -59,6 +66,7 @@ impl Scratch {
                 d_trunk: Buffer::new(plan.tile * plan.width),
                 len: 0,
                 asymmetric: false,
+                fresh: true,
             },
             observations: Buffer::new(plan.tile * plan.inputs),
             outputs: Buffer::new(plan.tile * plan.width),
@@ -93,12 +101,7 @@ pub(super) fn forward(
             // SAFETY: `base` holds `tile_len` numbers, and `below` the rows of the layer below.
             below = unsafe { layer_forward(plan, layer, packed, (rows, sparse), below, base) };
         }
-        heads_forward(plan, network, packed, rows, values, heads);
-        for (to, from) in
-            outputs.chunks_exact_mut(plan.width).zip(heads.as_slice().chunks_exact(network.columns_padded))
-        {
-            to[network.column..][..network.columns].copy_from_slice(&from[..network.columns]);
-        }
+        heads_forward(plan, network, packed, values, heads, outputs);
     }
     if plan.features_width > 0 {
         let actor = &plan.networks[0];
@@ -153,27 +156,39 @@ unsafe fn layer_forward(
     }
 }
 
-/// All heads of a network into `heads`, `[rows, columns_padded]`.
-fn heads_forward(plan: &Plan, network: &Network, packed: &[f32], rows: usize, values: &[f32], heads: &mut Buffer) {
+/// All heads of a network into their columns of `outputs`; `heads` is memory for `[rows, columns_padded]`.
+fn heads_forward(
+    plan: &Plan,
+    network: &Network,
+    packed: &[f32],
+    values: &[f32],
+    heads: &mut Buffer,
+    outputs: &mut [f32],
+) {
+    let rows = outputs.len() / plan.width;
     let a = &values[network.feature_values..][..plan.tile * network.features_ld];
     let bias = packed[network.packed_bias..][..network.columns_padded].as_ptr();
-    let c = heads.as_mut_slice()[..rows * network.columns_padded].as_mut_ptr();
-    let (a, lda, ldc) = (a.as_ptr(), network.features_ld, network.columns_padded);
-    // SAFETY: every place was checked by slicing, and `level` when the plan was made.
-    unsafe {
-        if network.narrow {
-            let (n, k) = (network.columns, network.features_cols);
-            let w = packed[network.packed..][..n * k].as_ptr();
-            plan.level.run(Dots { m: rows, n, k, a, lda, w, bias, c, ldc });
-        } else {
-            let (n, k) = (network.columns_padded, network.features);
-            let b = packed[network.packed..][..n * k].as_ptr();
-            plan.level.run(Product::<false, _> { m: rows, n, k, a, lda, b, ldb: 0, c, ldc, finish: Bias(bias) });
-        }
+    let (a, lda) = (a.as_ptr(), network.features_ld);
+    if network.narrow {
+        let (n, k) = (network.columns, network.features_cols);
+        let w = packed[network.packed..][..n * k].as_ptr();
+        let c = outputs[network.column..][..(rows - 1) * plan.width + n].as_mut_ptr();
+        // SAFETY: every place was checked by slicing, and `level` when the plan was made.
+        unsafe { plan.level.run(Dots { m: rows, n, k, a, lda, w, bias, c, ldc: plan.width }) };
+        return;
+    }
+    let (n, k) = (network.columns_padded, network.features);
+    let b = packed[network.packed..][..n * k].as_ptr();
+    let c = heads.as_mut_slice()[..rows * n].as_mut_ptr();
+    // SAFETY: as above.
+    unsafe { plan.level.run(Product::<false, _> { m: rows, n, k, a, lda, b, ldb: 0, c, ldc: n, finish: Bias(bias) }) };
+    for (to, from) in outputs.chunks_exact_mut(plan.width).zip(heads.as_slice().chunks_exact(n)) {
+        copy(&mut to[network.column..][..network.columns], &from[..network.columns]);
     }
 }
 
-/// Adds a tile's gradient to `gradient`, from the activations that [`forward`] left and the gradient that [`Back::seed`] took up.
+/// Adds a tile's gradient to `gradient`, or begins it, from the activations that [`forward`] left and the gradient that [`Back::seed`]
+/// took up.
 pub(super) fn backward(
     plan: &Plan,
     packed: &[f32],
@@ -185,10 +200,11 @@ pub(super) fn backward(
     let rows = scratch.len / plan.width;
     assert!(rows <= plan.tile && observations.len() == rows * plan.inputs && scratch.len == rows * plan.width);
     assert!(packed.len() == plan.packed_len && values.len() == plan.tile_len && gradient.len() == plan.gradient_len);
+    let fresh = core::mem::replace(&mut scratch.fresh, false);
     let d_heads = &scratch.d_outputs.as_slice()[..scratch.len];
     let d_trunk = if scratch.asymmetric { &scratch.d_trunk.as_slice()[..scratch.len] } else { d_heads };
     for network in &plan.networks {
-        heads_gradient(plan, network, rows, values, d_heads, gradient);
+        heads_gradient(plan, network, rows, values, d_heads, (gradient, fresh));
         let (mut above, mut below) = (scratch.above.as_mut_slice(), scratch.below.as_mut_slice());
         for (i, layer) in network.layers.iter().enumerate().rev() {
             // dz of this layer, from the heads or from dz of the layer above.
@@ -207,7 +223,7 @@ pub(super) fn backward(
                 None => ((observations, plan.inputs), sparse),
                 Some(l) => ((&values[l.values..], l.ld), None),
             };
-            layer_gradient(plan, layer, (rows, sparse), inputs, below, gradient);
+            layer_gradient(plan, layer, (rows, sparse), inputs, below, (gradient, fresh));
             core::mem::swap(&mut above, &mut below);
         }
     }
@@ -220,28 +236,70 @@ fn flush_denormals(numbers: &mut [f32]) {
 }
 
 /// Gradient of the heads' weights, transposed, and biases.
-fn heads_gradient(plan: &Plan, network: &Network, rows: usize, values: &[f32], d: &[f32], gradient: &mut [f32]) {
+fn heads_gradient(
+    plan: &Plan,
+    network: &Network,
+    rows: usize,
+    values: &[f32],
+    d: &[f32],
+    (gradient, fresh): (&mut [f32], bool),
+) {
     let features = &values[network.feature_values..][..plan.tile * network.features_ld];
     let c = &mut gradient[network.weight_gradient..][..network.columns * network.features_cols];
     assert!(d.len() == rows * plan.width);
+    let product = WeightGradient {
+        m: network.columns,
+        n: network.features_cols,
+        k: rows,
+        a: d[network.column..].as_ptr(),
+        lda: plan.width,
+        b: features.as_ptr(),
+        ldb: network.features_ld,
+        c: c.as_mut_ptr(),
+    };
     // SAFETY: every place was checked by the slicing above, and `level` when the plan was made.
-    unsafe {
-        plan.level.run(Product::<true, _> {
-            m: network.columns,
-            n: network.features_cols,
-            k: rows,
-            a: d[network.column..].as_ptr(),
-            lda: plan.width,
-            b: features.as_ptr(),
-            ldb: network.features_ld,
-            c: c.as_mut_ptr(),
-            ldc: network.features_cols,
-            finish: Accumulate,
-        });
-    }
+    unsafe { product.run(plan.level, fresh) };
     let bias = &mut gradient[network.bias_gradient..][..network.columns];
-    for row in d.chunks_exact(plan.width) {
-        bias.iter_mut().zip(&row[network.column..]).for_each(|(b, d)| *b += d);
+    for (column, bias) in (network.column..).zip(bias) {
+        let sum = strided_sum(d, column, plan.width);
+        *bias = if fresh { sum } else { *bias + sum };
+    }
+}
+
+/// The sum of a column of rows `width` wide.
+fn strided_sum(rows: &[f32], column: usize, width: usize) -> f32 {
+    let mut sums = [0.0_f32; 4];
+    for rows in rows.chunks(4 * width) {
+        sums.iter_mut().zip(rows.chunks_exact(width)).for_each(|(sum, row)| *sum += row[column]);
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3])
+}
+
+/// `c[m, n] = sum over k of a[k, m] b[k, n]`, added to what is there or not.
+struct WeightGradient {
+    m: usize,
+    n: usize,
+    k: usize,
+    a: *const f32,
+    lda: usize,
+    b: *const f32,
+    ldb: usize,
+    c: *mut f32,
+}
+
+impl WeightGradient {
+    /// # Safety
+    /// As [`Product`], at a level that the machine runs.
+    unsafe fn run(self, level: SimdLevel, fresh: bool) {
+        let Self { m, n, k, a, lda, b, ldb, c } = self;
+        // SAFETY: by this function's contract.
+        unsafe {
+            if fresh {
+                level.run(Product::<true, _> { m, n, k, a, lda, b, ldb, c, ldc: n, finish: Overwrite });
+            } else {
+                level.run(Product::<true, _> { m, n, k, a, lda, b, ldb, c, ldc: n, finish: Accumulate });
+            }
+        }
     }
 }
 
@@ -291,29 +349,23 @@ fn layer_gradient(
     (rows, sparse): (usize, Option<&Sparse>),
     (inputs, lda): (&[f32], usize),
     d: &[f32],
-    gradient: &mut [f32],
+    (gradient, fresh): (&mut [f32], bool),
 ) {
     let (inputs, d) = (&inputs[..(rows - 1) * lda + layer.inputs], &d[..rows * layer.ld]);
     let weight = &mut gradient[layer.weight_gradient..][..layer.inputs * layer.cols];
-    // SAFETY: every place was checked by the slicing, and `level` when the plan was made.
-    unsafe {
-        if let Some(sparse) = sparse {
-            sparse.gradient(plan, layer, d, weight);
-        } else {
-            plan.level.run(Product::<true, _> {
-                m: layer.inputs,
-                n: layer.cols,
-                k: rows,
-                a: inputs.as_ptr(),
-                lda,
-                b: d.as_ptr(),
-                ldb: layer.ld,
-                c: weight.as_mut_ptr(),
-                ldc: layer.cols,
-                finish: Accumulate,
-            });
+    if let Some(sparse) = sparse {
+        if fresh {
+            weight.fill(0.0);
         }
-        let sums = gradient[layer.bias_gradient..][..layer.cols].as_mut_ptr();
-        plan.level.run(ColumnSums { m: rows, n: layer.cols, a: d.as_ptr(), lda: layer.ld, sums });
+        sparse.gradient(plan, layer, d, weight);
+    } else {
+        let (m, n, b, ldb) = (layer.inputs, layer.cols, d.as_ptr(), layer.ld);
+        let product = WeightGradient { m, n, k: rows, a: inputs.as_ptr(), lda, b, ldb, c: weight.as_mut_ptr() };
+        // SAFETY: every place was checked by the slicing, and `level` when the plan was made.
+        unsafe { product.run(plan.level, fresh) };
     }
+    let sums = gradient[layer.bias_gradient..][..layer.cols].as_mut_ptr();
+    let biases = ColumnSums { fresh, m: rows, n: layer.cols, a: d.as_ptr(), lda: layer.ld, sums };
+    // SAFETY: as above.
+    unsafe { plan.level.run(biases) };
 }

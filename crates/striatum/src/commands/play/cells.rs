@@ -102,8 +102,10 @@ fn nearest(color: Rgb) -> u8 {
 
 /// Two pixels a character, one above the other. Where the last row has one only, the ground below is the terminal's.
 fn half_blocks(frame: &Frame) -> Vec<Row> {
-    let cell =
-        |y: usize, x: usize| Cell { glyph: '▀', ink: pixel(frame, 2 * y, x), ground: pixel(frame, 2 * y + 1, x) };
+    let cell = |y: usize, x: usize| match (pixel(frame, 2 * y, x), pixel(frame, 2 * y + 1, x)) {
+        (ink, ground) if ink == ground => Cell { glyph: ' ', ink: None, ground },
+        (ink, ground) => Cell { glyph: '▀', ink, ground },
+    };
     (0..frame.height.div_ceil(2)).map(|y| (0..frame.width).map(|x| cell(y, x)).collect()).collect()
 }
 
@@ -116,7 +118,7 @@ fn braille(frame: &Frame) -> Vec<Row> {
     let cell = |y: usize, x: usize| {
         let dots = (0..4).flat_map(|dy| (0..2).map(move |dx| (dy, dx)));
         let bits = dots.filter(|&(dy, dx)| is_dot(4 * y + dy, 2 * x + dx)).map(|(dy, dx)| BITS[dy][dx]).sum::<u32>();
-        Cell::plain(char::from_u32(0x2800 + bits).unwrap_or(' '))
+        Cell::plain(if bits == 0 { ' ' } else { char::from_u32(0x2800 + bits).unwrap_or(' ') })
     };
     let columns = frame.width.div_ceil(2);
     (0..frame.height.div_ceil(4)).map(|y| (0..columns).map(|x| cell(y, x)).collect()).collect()
