@@ -14,11 +14,16 @@ It also holds hashes of cv2.resize (INTER_AREA) of random pictures of many sizes
     python scripts/record_atari.py play ALE/Pong-v5 1000 2 7
 
 prints what the wrapped game gives in 1000 steps of 2 environments with seed 7, for crates/gym/tests/bridge/atari.rs; pictures as Adler-32.
+
+    python scripts/record_atari.py speed ALE/Breakout-v5 500 8 sync
+
+prints how many steps a second CleanRL's vector environment makes, or with `async` the same with a process an environment.
 """
 
 import json
 import pathlib
 import sys
+import time
 import zlib
 
 import ale_py
@@ -175,6 +180,32 @@ def play(game, steps, count, seed):
         print(json.dumps(line))
 
 
+def speed(game, steps, count, kind):
+    def of(lane):
+        def make():
+            gym.register_envs(ale_py)
+            env = gym.make(game, frameskip=1, repeat_action_probability=0.0, disable_env_checker=True)
+            return cleanrl(gym.wrappers.RecordEpisodeStatistics(env), lane, 0)
+
+        return make
+
+    vector = {"sync": gym.vector.SyncVectorEnv, "async": gym.vector.AsyncVectorEnv}[kind]
+    envs = vector([of(lane) for lane in range(count)])
+    envs.reset(seed=0)
+    choices, start = int(envs.single_action_space.n), time.perf_counter()
+    for step in range(steps):
+        envs.step(np.array([(step * (2 * lane + 3) + step // 7) % choices for lane in range(count)]))
+    seconds = time.perf_counter() - start
+    print(f"{steps * count / seconds:.0f} steps a second, {4 * steps * count / seconds:.0f} frames")
+    envs.close()
+
+
+MODES = {
+    "play": lambda game, *numbers: play(game, *map(int, numbers)),
+    "speed": lambda game, steps, count, kind: speed(game, int(steps), int(count), kind),
+}
+
+
 def varint(number, out):
     while number > 127:
         out.append(number & 127 | 128)
@@ -224,4 +255,4 @@ def main():
 
 
 if __name__ == "__main__":
-    play(sys.argv[2], *map(int, sys.argv[3:])) if sys.argv[1:2] == ["play"] else main()
+    MODES[sys.argv[1]](*sys.argv[2:]) if sys.argv[1:] else main()
