@@ -47,6 +47,8 @@ def run_safetensors(path, observations, tone=None):
         tensors = {name: file.get_tensor(name) for name in file.keys()}
         policy = json.loads(file.metadata()["policy"])
     network, x = policy["network"], observations
+    marks = sum(network["head"]["policy"].get("nvec", [])) if network["head"].get("masked") else 0
+    x, mask = np.split(x, [x.shape[1] - marks], axis=1)
     if "normalizer.mean" in tensors:
         x = (x.astype(np.float64) - tensors["normalizer.mean"]) / tensors["normalizer.std"]
         x = np.clip(x.astype(np.float32), -policy["observation_clip"], policy["observation_clip"])
@@ -62,6 +64,8 @@ def run_safetensors(path, observations, tone=None):
         no_go = x @ tensors["indirect.weight"] + tensors["indirect.bias"]
         net = ((1 + rho) * net - (1 - rho) * no_go) / np.sqrt(2)
     net = beta * net
+    if marks:
+        net = np.where(mask > 0, net, -np.inf)
     if kind["kind"] == "categorical":
         parts = np.split(net, np.cumsum(kind["nvec"])[:-1], axis=1)
         actions = np.stack([part.argmax(axis=1) for part in parts], axis=1)
@@ -77,7 +81,14 @@ def run_safetensors(path, observations, tone=None):
 
 def worst(found, expected):
     """The largest difference, relative to the expected size where that is above 1; infinite for other shapes or NaN."""
-    if found.shape != expected.shape or not np.isfinite(found).all():
+    if found.shape != expected.shape:
+        return np.inf
+    # JSON has no infinity: nothing stands for the logit of what is not allowed.
+    forbidden = np.isnan(expected)
+    if not (found[forbidden] == -np.inf).all():
+        return np.inf
+    found, expected = found[~forbidden], expected[~forbidden]
+    if not np.isfinite(found).all():
         return np.inf
     error = np.abs(found.astype(np.float64) - expected) / np.maximum(1.0, np.abs(expected))
     return float(error.max(initial=0.0))
@@ -94,7 +105,7 @@ def check_choices(found, expected, logits, tolerance):
         return int((found != expected).sum()), 0
     rows = np.flatnonzero(found != expected)
     gaps = np.abs(logits[rows, found[rows]] - logits[rows, expected[rows]])
-    tied = gaps <= tolerance * np.maximum(1.0, np.abs(logits[rows]).max(axis=1))
+    tied = gaps <= tolerance * np.maximum(1.0, np.nanmax(np.abs(logits[rows]), axis=1, initial=0.0))
     return int((~tied).sum()), int(tied.sum())
 
 

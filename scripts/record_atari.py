@@ -10,10 +10,16 @@ Gymnasium 1.x is another, so cv2.cvtColor is called here. How many no-ops a game
 crates/envs/tests/fixtures/atari.bin holds the raw frames: colours as indices of a palette, each frame as what differs from the one before (skip, count, bytes).
 atari.json beside it holds every raw call of reset and step in order, and what the wrapped environment gave; pictures as 64-bit FNV-1a hashes.
 It also holds hashes of cv2.resize (INTER_AREA) of random pictures of many sizes.
+
+    python scripts/record_atari.py play ALE/Pong-v5 1000 2 7
+
+prints what the wrapped game gives in 1000 steps of 2 environments with seed 7, for crates/gym/tests/bridge/atari.rs; pictures as Adler-32.
 """
 
 import json
 import pathlib
+import sys
+import zlib
 
 import ale_py
 import cv2
@@ -26,7 +32,7 @@ gym.register_envs(ale_py)
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "crates/envs/tests/fixtures"
 GAME, SEED, ENVS, STEPS, NOOP_MAX = "ALE/Breakout-v5", 5, 2, 260, 30
-NOOP = 10  # striatum_rng::Purpose::Noop
+RESET, NOOP = 0, 10  # striatum_rng::Purpose
 SIZES = [
     (3, 210, 160, 84, 84), (1, 210, 160, 84, 84), (1, 210, 160, 105, 80), (1, 64, 96, 16, 32), (3, 31, 17, 7, 5),
     (2, 50, 50, 49, 50), (1, 50, 49, 25, 7), (1, 100, 90, 64, 64), (1, 13, 29, 1, 1), (1, 96, 96, 84, 84), (1, 250, 160, 84, 84),
@@ -82,12 +88,12 @@ class Recorder(gym.Wrapper):
 class CountedNoops(sb3.NoopResetEnv):
     """No-ops drawn as Stream::new(seed, Purpose::Noop, env, episode).below draws them."""
 
-    def __init__(self, env, lane):
+    def __init__(self, env, lane, seed):
         super().__init__(env, NOOP_MAX)
-        self.lane, self.episode = lane, 0
+        self.lane, self.key, self.episode = lane, [seed, 0], 0
 
     def reset(self, **kwargs):
-        word = philox([0, self.lane, self.episode, NOOP], [SEED, 0])[0]
+        word = philox([0, self.lane, self.episode, NOOP], self.key)[0]
         self.override_num_noops = 1 + (word * NOOP_MAX >> 32)
         self.episode += 1
         return super().reset(**kwargs)
@@ -102,8 +108,8 @@ class Grayscale(gym.ObservationWrapper):
         return cv2.cvtColor(observation, cv2.COLOR_RGB2GRAY)
 
 
-def cleanrl(env, lane):
-    env = CountedNoops(env, lane)
+def cleanrl(env, lane, seed):
+    env = CountedNoops(env, lane, seed)
     env = sb3.MaxAndSkipEnv(env, skip=4)
     env = sb3.EpisodicLifeEnv(env)
     if "FIRE" in env.unwrapped.get_action_meanings():
@@ -116,7 +122,7 @@ def cleanrl(env, lane):
 
 def record(lane):
     recorder = Recorder(gym.make(GAME, frameskip=1, repeat_action_probability=0.0))
-    env = cleanrl(recorder, lane)
+    env = cleanrl(recorder, lane, SEED)
     rng = np.random.default_rng(lane)
     observation, _ = env.reset(seed=lane)
     first, steps = fnv(observation), []
@@ -129,6 +135,44 @@ def record(lane):
             observation, _ = env.reset()
         steps.append([action, float(reward), int(terminated), int(truncated), fnv(observation), final])
     return recorder, {"first": first, "steps": steps, "calls": recorder.calls}
+
+
+class Seeds(gym.Wrapper):
+    """Every episode has the seed that the bridge gives it, and tells how many frames it had."""
+
+    def __init__(self, env, lane, seed):
+        super().__init__(env)
+        self.lane, self.key, self.episode, self.frames = lane, [seed, 0], 0, 0
+
+    def reset(self, **kwargs):
+        seed = philox([0, self.lane, self.episode, RESET], self.key)[0] >> 1
+        self.episode += 1
+        return self.env.reset(seed=seed)
+
+    def step(self, action):
+        self.frames += 1
+        return self.env.step(action)
+
+
+def play(game, steps, count, seed):
+    """Prints a line for the first observations and one a step: of each environment reward, ends, and sums of what was seen."""
+    seeded = [Seeds(gym.make(game, frameskip=1, repeat_action_probability=0.0), lane, seed) for lane in range(count)]
+    envs = [cleanrl(env, lane, seed) for lane, env in enumerate(seeded)]
+    print(json.dumps([zlib.adler32(np.ascontiguousarray(env.reset()[0])) for env in envs]))
+    choices = int(envs[0].action_space.n)
+    for step in range(steps):
+        line = []
+        for lane, env in enumerate(envs):
+            before = seeded[lane].frames
+            # As the test chooses them.
+            action = (step * (2 * lane + 3) + step // 7) % choices
+            observation, reward, terminated, truncated, _ = env.step(action)
+            whole = seeded[lane].frames == before + 4
+            final = zlib.adler32(np.ascontiguousarray(observation)) if (terminated or truncated) and whole else None
+            if terminated or truncated:
+                observation, _ = env.reset()
+            line.append([float(reward), int(terminated), int(truncated), zlib.adler32(np.ascontiguousarray(observation)), final])
+        print(json.dumps(line))
 
 
 def varint(number, out):
@@ -180,4 +224,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    play(sys.argv[2], *map(int, sys.argv[3:])) if sys.argv[1:2] == ["play"] else main()

@@ -27,6 +27,7 @@ fn every_help_has_an_example() {
     for name in [
         "train",
         "eval",
+        "play",
         "resume",
         "export",
         "plot",

@@ -10,9 +10,9 @@ use striatum::{envs, kernels, train};
 
 /// A trainer on the CPU for a built-in task.
 fn trainer(config: &Config) -> Trainer<kernels::Cpu> {
-    let task = config.task.clone();
-    let make = |count| -> Result<Box<dyn envs::VecEnv>, TrainError> { Ok(envs::make(&task, count)?) };
-    let probe = envs::make(&task, 1).expect("a task");
+    let (task, params) = (config.task.clone(), config.env.clone());
+    let make = |count| -> Result<Box<dyn envs::VecEnv>, TrainError> { Ok(envs::make_with(&task, count, &params)?) };
+    let probe = make(1).expect("a task");
     let spec = train::spec::network_spec(config, &*probe).expect("a network");
     match train::engine::open(config, &spec).expect("an engine").0 {
         train::engine::Engine::Cpu(learner) => Trainer::new(config.clone(), learner, &make).expect("a trainer"),
@@ -71,6 +71,41 @@ fn ppo_makes_progress_with_continuous_actions() {
     assert!(after > before + 300.0, "from {before} to {after}");
 }
 
+/// Two of four arms are closed at a time: pulling the best one where it is open, and any other elsewhere, gives 1/2 on average, and chance
+/// 0.35.
+#[test]
+fn ppo_learns_which_open_arm_is_best() {
+    let sets = ["device=cpu", "env.closed=2", "network.pathways=dual", "eval.episodes=4000"];
+    let mut trainer = trainer(&config("Bandit-v0", &sets));
+    while trainer.sessions()[0].progress.steps < 30_000 {
+        trainer.iterate().expect("an iteration");
+    }
+    let after = trainer.evaluate(0).expect("an evaluation").0.mean_return;
+    assert!(after > 0.46, "{after}");
+}
+
+/// Without memory a suit of before is guessed, for -1/2 on average.
+#[cfg(feature = "burn")]
+#[test]
+fn ppo_with_memory_remembers_a_card() {
+    let mut trainer = trainer(&config("RepeatPrevious-v0", &["device=cpu", "env.k=2", "network.memory=mingru"]));
+    while trainer.sessions()[0].progress.steps < 30_000 {
+        trainer.iterate().expect("an iteration");
+    }
+    let after = trainer.evaluate(0).expect("an evaluation").0.mean_return;
+    assert!(after > 0.5, "{after}");
+}
+
+/// Observations are choices, which the network sees one-hot.
+#[test]
+fn ppo_crosses_a_lake_that_is_not_slippery() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = folder.path().join("run");
+    let outcome =
+        common::train("FrozenLake-v1 --device cpu --total-steps 40000 --set env.slippery=false --json", &run).ok();
+    assert_eq!(outcome.json()["last_return"], 1.0, "{outcome:?}");
+}
+
 /// Before the first gradient step of an iteration the policy is the one that acted: every probability ratio is 1. A wrong tone,
 /// normaliser, exploration matrix or squashing on either side would show here.
 #[test]
@@ -91,6 +126,13 @@ fn the_first_ratio_is_1() {
         ("Pendulum-v1", &["network.squash=false", GSDE]),
         ("Pendulum-v1", &["network.squash=false", GSDE, "network.exploration_interval=4"]),
         ("MountainCarContinuous-v0", &["network.squash=true", GSDE, "network.shared_trunk=true"]),
+        ("Bandit-v0", &["env.closed=2", "env.steps=7"]),
+        #[cfg(feature = "burn")]
+        ("Bandit-v0", &["env.closed=2", "env.steps=7", "network.memory=gru", "network.memory_width=16"]),
+        #[cfg(feature = "burn")]
+        ("CartPoleNoVel-v1", &["network.memory=lstm", "network.memory_width=16", "ppo.sequence_length=16"]),
+        #[cfg(feature = "burn")]
+        ("CartPoleNoVel-v1", &["network.memory=mingru", "network.memory_width=16", "network.shared_trunk=true"]),
     ] {
         for pathways in [single, dual] {
             let common = [

@@ -207,6 +207,21 @@ fn tasks_with_parameters() {
     interrupted_is_uninterrupted("a2c", &format!("Vigour-v0 {COMMON} {A2C} --set env.duration=20"));
 }
 
+/// What a memory carries is in the checkpoint, and so is where an episode has just started; masks come from the task.
+#[cfg(feature = "burn")]
+#[test]
+fn memories_and_masks() {
+    let memory = |kind: &str| format!("--set network.memory={kind} --set network.memory_width=8");
+    let ppo = format!("{COMMON} {PPO} --set ppo.sequence_length=8");
+    let closed = "--set env.closed=2 --set env.steps=9";
+    let gru = interrupted_is_uninterrupted("ppo, gru", &format!("CartPoleNoVel-v1 {ppo} {}", memory("gru")));
+    assert_eq!(gru.tensors["envs.memory"].shape, [4, 1 + 2 * 8]);
+    interrupted_is_uninterrupted("ppo, mingru, masks", &format!("Bandit-v0 {ppo} {closed} {}", memory("mingru")));
+    let shared = memory("lstm") + " --set network.shared_trunk=true";
+    interrupted_is_uninterrupted("a2c, lstm", &format!("RepeatPrevious-v0 {COMMON} {A2C} {shared}"));
+    interrupted_is_uninterrupted("ppo, masks", &format!("Bandit-v0 {COMMON} {PPO} {closed}"));
+}
+
 #[test]
 fn agents_whose_tasks_differ() {
     let folder = tempdir().expect("a folder");

@@ -130,42 +130,43 @@ impl<B: Backend> Learner<B> {
         self.network.on_host()
     }
 
-    /// Outputs `[N, W]`, written to `outputs`, for normalised observations `[N, inputs]` of a single agent's step `t`; their values
-    /// go into the rollout as `V(s_t)`.
+    /// Outputs `[n, W]`, written to `outputs`, for the network's rows `[n, inputs]` of a single agent, which are those of the rollout
+    /// from `row` on; their values go into it as `V(s_t)`.
     ///
     /// # Errors
     /// If the device fails.
     pub fn act(
         &mut self,
         rollout: &mut Rollout<B>,
-        t: usize,
+        row: usize,
         observations: &[f32],
         outputs: &mut [f32],
     ) -> Result<(), KernelError> {
-        let (backend, envs, stride) = (&self.backend, rollout.envs, rollout.rows() + rollout.envs);
-        let head = &self.spec.head;
-        self.network.forward(backend, observations, envs, &mut |buffer| {
-            take_values(backend, head, buffer, envs, Places::From(t * envs), (&mut rollout.values, stride));
+        let (backend, head, stride) = (&self.backend, &self.spec.head, rollout.rows() + rollout.envs);
+        let count = outputs.len() / head.width();
+        self.network.forward(backend, observations, count, &mut |buffer| {
+            take_values(backend, head, buffer, count, Places::From(row), (&mut rollout.values, stride));
             backend.read(buffer, 0, outputs)
         })
     }
 
-    /// Values of the observations after a single agent's rollout `[N, inputs]`, and of the final observations of the episodes that
-    /// were truncated, one a row of `truncated_rows`.
+    /// Values of what follows a single agent's rollout in the `n` environments from `first` on, rows `[n, inputs]`, and of the final
+    /// observations of the episodes that were truncated, one a row of `truncated_rows`.
     ///
     /// # Errors
     /// If the device fails.
     pub fn bootstrap(
         &mut self,
         rollout: &mut Rollout<B>,
-        last_observations: &[f32],
+        (first, last_observations): (usize, &[f32]),
         final_observations: &[f32],
         truncated_rows: &[u32],
     ) -> Result<(), KernelError> {
-        let (backend, rows) = (&self.backend, rollout.rows());
-        let (head, envs) = (&self.spec.head, rollout.envs);
-        self.network.forward(backend, last_observations, envs, &mut |buffer| {
-            take_values(backend, head, buffer, envs, Places::From(rows), (&mut rollout.values, rows + envs));
+        let (backend, head) = (&self.backend, &self.spec.head);
+        let (rows, stride) = (rollout.rows(), rollout.rows() + rollout.envs);
+        let count = last_observations.len() / self.spec.inputs();
+        self.network.forward(backend, last_observations, count, &mut |buffer| {
+            take_values(backend, head, buffer, count, Places::From(rows + first), (&mut rollout.values, stride));
             Ok(())
         })?;
         if truncated_rows.is_empty() {

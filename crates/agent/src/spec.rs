@@ -278,7 +278,7 @@ impl NetworkSpec {
 impl From<MlpSpec> for NetworkSpec {
     fn from(mlp: MlpSpec) -> Self {
         Self {
-            observation: Observation::Numbers(mlp.inputs),
+            observation: Observation::Numbers(mlp.observed()),
             encoder: Encoder::Mlp,
             layer_norm: false,
             memory: MemoryKind::None,

@@ -17,6 +17,7 @@ const BURN: &[Case] = &[
     ("ppo_with_choices_and_two_asymmetric_pathways", compare::choices),
     ("ppo_with_a_normal_distribution", compare::gaussian),
     ("a2c_with_state_dependent_exploration", compare::state_dependent),
+    ("ppo_with_memory", compare::memory),
 ];
 #[cfg(not(feature = "burn"))]
 const BURN: &[Case] = &[];
@@ -44,10 +45,11 @@ fn neutral_pathways() -> Result<(), Failed> {
 mod compare {
     use crate::common::{burn_network, normals, policies, relative_error, spec};
     use libtest_mimic::Failed;
-    use striatum_agent::burn_engine::burn_device;
+    use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device, cpu_device};
     use striatum_agent::{
-        A2cSettings, AgentUpdate, CriticSettings, DopamineSettings, FusedNetwork, Learner, LearnerState,
-        NetworkSettings, PpoSettings, Rollout, Transitions, initial_weights, update_a2c, update_ppo,
+        A2cSettings, AgentUpdate, CriticSettings, DopamineSettings, FusedNetwork, Learner, LearnerState, MemoryKind,
+        NetworkSettings, NetworkSpec, Observation, PpoSettings, Rollout, Transitions, initial_weights, update_a2c,
+        update_ppo,
     };
     use striatum_kernels::{Activation, Backend, Cpu, Gpu, MlpSpec, Noise, PolicyHead};
 
@@ -77,6 +79,31 @@ mod compare {
     pub fn state_dependent() -> Result<(), Failed> {
         let spec = spec(policies()[4].clone(), false, &[16, 8], false, Activation::Relu);
         compare(&spec, None, &DopamineSettings::default())
+    }
+
+    /// burn on the CPU and on the GPU, across ends of episodes within sequences.
+    pub fn memory() -> Result<(), Failed> {
+        for memory in [MemoryKind::Gru, MemoryKind::Lstm, MemoryKind::MinGru] {
+            let settings = NetworkSettings { hidden: vec![9], memory, memory_width: 7, ..Default::default() };
+            let head = spec(policies()[1].clone(), true, &[9], false, Activation::Tanh).head;
+            let spec = NetworkSpec::new(&settings, Observation::Numbers(5), head);
+            let state = [LearnerState::new(initial_weights(&spec, &settings, 1))];
+            let network =
+                |device: &_| Box::new(BurnNetwork::new(&spec, device, |device| ActorCritic::new(&spec, device)));
+            let cpu = Learner::new(Cpu::new(), network(&cpu_device()), spec.clone(), &state)?;
+            let gpu = Gpu::open(None)?;
+            let device = burn_device(&gpu)?;
+            let gpu = Learner::new(gpu, network(&device), spec.clone(), &state)?;
+            let dopamine = DopamineSettings { kappa: 0.5, sum_decay: 0.01, tone: 0.2, ..Default::default() };
+            let ppo = PpoSettings { sequence_length: 3, ..ppo() };
+            let (_, cpu_weights) = learn(cpu, Some(&ppo), &dopamine)?;
+            let (_, gpu_weights) = learn(gpu, Some(&ppo), &dopamine)?;
+            let error = relative_error(&gpu_weights, &cpu_weights);
+            if cpu_weights == state[0].weights || error > 1e-4 {
+                return Err(format!("{memory:?}: weights differ by {error}, or nothing was learned").into());
+            }
+        }
+        Ok(())
     }
 
     fn ppo() -> PpoSettings {
@@ -135,7 +162,12 @@ mod compare {
         let spec = learner.spec().clone();
         let (inputs, head) = (spec.inputs(), &spec.head);
         let mut rollout = Rollout::new(learner.backend(), &spec, &CriticSettings::default(), 1, STEPS, ENVS);
-        let observations = normals(30, ROWS * inputs, 1.0);
+        let mut observations = normals(30, ROWS * inputs, 1.0);
+        let mut terminated = vec![0.0; ROWS];
+        let mut truncated = vec![0.0; ROWS];
+        terminated[13] = 1.0;
+        truncated[21] = 1.0;
+        truncated[40] = 1.0;
         let (tone, beta) = (vec![dopamine.tone; ROWS], vec![dopamine.inverse_temperature; ROWS]);
         let width = head.policy.action_width();
         let (mut actions, mut log_probs) = (vec![0.0; ROWS * width], vec![0.0; ROWS]);
@@ -145,7 +177,20 @@ mod compare {
         policy.load(&log_std);
         for t in 0..STEPS {
             let rows = t * ENVS..(t + 1) * ENVS;
-            learner.act(&mut rollout, t, &observations[rows.start * inputs..rows.end * inputs], &mut outputs)?;
+            for row in rows.clone().filter(|_| spec.has_memory()) {
+                let starts = t == 0 || terminated[row - ENVS] + truncated[row - ENVS] > 0.0;
+                let state = &outputs[row % ENVS * head.width()..][head.carried_at()..head.width()];
+                let memory = &mut observations[row * inputs..(row + 1) * inputs][spec.observed()..];
+                memory[0] = f32::from(u8::from(starts));
+                memory[1..].copy_from_slice(state);
+                memory[1..].iter_mut().filter(|_| starts).for_each(|number| *number = 0.0);
+            }
+            learner.act(
+                &mut rollout,
+                rows.start,
+                &observations[rows.start * inputs..rows.end * inputs],
+                &mut outputs,
+            )?;
             let exploration = normals(31 + t as u64, ENVS * head.policy.log_std_len(), 1.0);
             let noise = match head.policy.features() {
                 0 => Noise::Counted { seed: 5, step: t as u32, first_lane: 0 },
@@ -154,11 +199,6 @@ mod compare {
             let own = &mut actions[rows.start * width..rows.end * width];
             policy.act(&outputs, [&tone[rows.clone()], &beta[rows.clone()]], noise, own, &mut log_probs[rows]);
         }
-        let mut terminated = vec![0.0; ROWS];
-        let mut truncated = vec![0.0; ROWS];
-        terminated[13] = 1.0;
-        truncated[21] = 1.0;
-        truncated[40] = 1.0;
         let transitions = Transitions {
             observations,
             actions,
@@ -172,7 +212,7 @@ mod compare {
         };
         rollout.write(learner.backend(), 0..ENVS, &transitions);
         let (last, finals) = (normals(41, ENVS * inputs, 1.0), normals(42, 2 * inputs, 1.0));
-        learner.bootstrap(&mut rollout, &last, &finals, &[21, 40])?;
+        learner.bootstrap(&mut rollout, (0, &last), &finals, &[21, 40])?;
         let gamma: Vec<f32> = (0..head.value_heads).map(|k| 0.97 - 0.1 * k as f32).collect();
         rollout.estimate(learner.backend(), &gamma, &vec![0.9; head.value_heads], &[0.2]);
         Ok(rollout)

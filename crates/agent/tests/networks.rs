@@ -6,7 +6,7 @@ mod common;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use striatum_agent::burn_engine::{ActorCritic, cpu_device};
-use striatum_agent::{Encoder, NetworkSettings, NetworkSpec, Observation, initial_weights};
+use striatum_agent::{Encoder, MemoryKind, NetworkSettings, NetworkSpec, Observation, initial_weights};
 use striatum_kernels::{HeadLayout, Policy};
 
 /// Every encoder, with and without normalisation, two pathways and shared layers.
@@ -19,7 +19,16 @@ fn specs() -> Vec<NetworkSpec> {
                 let observation = Observation::Image { channels: 2, height: side, width: side + 1, bytes: dual };
                 let policy = Policy::Categorical { nvec: vec![3] };
                 let head = HeadLayout::new(policy, dual, 2);
-                let settings = NetworkSettings { encoder, layer_norm, shared_trunk, hidden, ..Default::default() };
+                let memory = [MemoryKind::None, MemoryKind::Gru, MemoryKind::Lstm, MemoryKind::MinGru][specs.len() % 4];
+                let settings = NetworkSettings {
+                    encoder,
+                    layer_norm,
+                    memory,
+                    memory_width: 6,
+                    shared_trunk,
+                    hidden,
+                    ..Default::default()
+                };
                 specs.push(NetworkSpec::new(&settings, observation, head));
             }
         }

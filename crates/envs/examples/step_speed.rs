@@ -1,13 +1,14 @@
-//! Nanoseconds per environment step of every built-in task, by batch size and thread count.
+//! Nanoseconds per environment step of every built-in task whose name holds the argument, by batch size and thread count.
 //!
-//!     cargo run --release -p striatum-envs --example step_speed
+//!     cargo run --release -p striatum-envs --example step_speed -- MinAtar
 
 use std::time::Instant;
 use striatum_envs::{Batch, EnvError, StepBuffers, VecEnv, make, make_one, tasks};
 
 fn main() -> Result<(), EnvError> {
     println!("{:<26} {:>6} {:>10} {:>10} {:>10} {:>10}", "task", "N", "built-in", "boxed", "2 threads", "4 threads");
-    for task in tasks() {
+    let part = std::env::args().nth(1).unwrap_or_default();
+    for task in tasks().iter().filter(|task| task.name.contains(&part)) {
         for num_envs in [1, 16, 128, 1024, 8192] {
             let boxed = || Batch::new(num_envs, || make_one(task.name).expect("the task is in the table"));
             let times = [

@@ -204,6 +204,10 @@ impl<E: Env> Slot<E> {
 
     #[inline]
     fn check(&self, what: &str, env: usize, values: &[f32]) -> Result<(), EnvError> {
+        // All at once, as vectors: a search that may stop at any of hundreds of numbers would take longer than a game's step.
+        if values.iter().fold(true, |all, value| all & value.is_finite()) {
+            return Ok(());
+        }
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(()),
             Some(i) => Err(EnvError::NotFinite {
@@ -342,6 +346,10 @@ impl<E: Env> VecEnv for Batch<E> {
     fn reset_active(&mut self, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
         let (first, width) = (self.rule.first as usize, self.rule.observation_width);
         for (k, slot) in self.slots.iter_mut().enumerate().filter(|&(k, _)| active[k]) {
+            // An episode that has just begun by itself leaves the picture of the one before.
+            if slot.steps > 0 {
+                slot.end_film();
+            }
             slot.episode = slot.episode.wrapping_add(1);
             slot.start(first + k, &self.rule, &mut observations[k * width..(k + 1) * width])?;
         }

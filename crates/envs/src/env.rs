@@ -4,7 +4,7 @@ use crate::{EnvError, Frame, LastStep, Moment, Picture, Scene, Space};
 use striatum_rng::Stream;
 
 /// Steps a second at which a task is shown if it names none.
-const FRAME_RATE: f32 = 30.0;
+pub const FRAME_RATE: f32 = 30.0;
 
 /// What one step gave, apart from the observation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -200,6 +200,15 @@ pub struct Account<'a> {
     pub ends: &'a [f32],
 }
 
+/// How a step is made of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// How often the action is taken.
+    pub times: u32,
+    /// Whether each pixel is the larger one of the last two pictures of the step.
+    pub pool: bool,
+}
+
 /// A batch of N environments of one kind, stepped together.
 ///
 /// Environment `i` of seed `s` is the same whatever N and the thread count: its random numbers are counted by
@@ -247,6 +256,27 @@ pub trait VecEnv: Send {
     /// As [`step`](Self::step), or [`EnvError::Together`] if the batch can only step as a whole.
     fn step_active(&mut self, active: &[bool], actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
         let _ = (active, actions, out);
+        Err(EnvError::Together)
+    }
+
+    /// Whether [`step_repeated`](Self::step_repeated) can be called.
+    fn can_repeat(&self) -> bool {
+        false
+    }
+
+    /// Steps the environments that `active` marks as [`step_active`](Self::step_active) does, but several times with the same actions and
+    /// in one go, which costs less where a step has a way to go. Rewards are summed; an environment rests once its episode has ended.
+    ///
+    /// # Errors
+    /// As [`step_active`](Self::step_active).
+    fn step_repeated(
+        &mut self,
+        active: &[bool],
+        actions: &[f32],
+        repeat: Repeat,
+        out: StepBuffers<'_>,
+    ) -> Result<(), EnvError> {
+        let _ = (active, actions, repeat, out);
         Err(EnvError::Together)
     }
 
@@ -391,6 +421,20 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
         (**self).step_active(active, actions, out)
     }
 
+    fn can_repeat(&self) -> bool {
+        (**self).can_repeat()
+    }
+
+    fn step_repeated(
+        &mut self,
+        active: &[bool],
+        actions: &[f32],
+        repeat: Repeat,
+        out: StepBuffers<'_>,
+    ) -> Result<(), EnvError> {
+        (**self).step_repeated(active, actions, repeat, out)
+    }
+
     fn reset_active(&mut self, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
         (**self).reset_active(active, observations)
     }
@@ -425,6 +469,10 @@ impl<V: VecEnv + ?Sized> VecEnv for Box<V> {
 
     fn action_names(&self) -> &[String] {
         (**self).action_names()
+    }
+
+    fn keeps_episodes(&self) -> bool {
+        (**self).keeps_episodes()
     }
 
     fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {

@@ -39,7 +39,7 @@ mod trace;
 pub mod wrappers;
 
 pub use batch::Batch;
-pub use env::{Account, Env, Snapshot, Step, StepBuffers, VecEnv};
+pub use env::{Account, Env, FRAME_RATE, Repeat, Snapshot, Step, StepBuffers, VecEnv};
 pub use error::EnvError;
 pub use params::{Param, ParamDefault, ParamKind, Params};
 pub use registry::{TaskInfo, check_params, make, make_one, make_one_with, make_with, task, tasks};

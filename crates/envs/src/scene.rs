@@ -107,6 +107,8 @@ pub mod colors {
     pub const BAD: Rgb = [224, 49, 49];
     /// What acts.
     pub const AGENT: Rgb = [25, 113, 194];
+    /// Who walks on a board.
+    pub const WALKER: Rgb = [232, 89, 12];
     /// A reward.
     pub const GOLD: Rgb = [250, 176, 5];
 }

@@ -203,8 +203,9 @@ fn built_in_tasks_are_the_same_on_any_number_of_threads() {
     for task in tasks() {
         let make = |threads| Batch::new(67, || make_one(task.name).unwrap()).unwrap().with_threads(threads);
         let one = history(make(1), 3, 60);
-        for threads in [0, 2, 3, 5, 67, 1000] {
-            assert_eq!(history(make(threads), 3, 60), one, "{} on {threads} threads", task.name);
+        // Starting many threads takes long.
+        for (threads, steps) in [(0, 60), (2, 60), (3, 60), (5, 60), (67, 8), (1000, 8)] {
+            assert_eq!(history(make(threads), 3, steps), one[..steps as usize], "{} on {threads} threads", task.name);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `trace` and its parsers: what they accept, and that no input makes them panic.
 
 use proptest::prelude::*;
-use striatum_envs::{EnvError, Space, make_one, parse_actions, parse_state, tasks, trace};
+use striatum_envs::{
+    EnvError, Params, Space, make_one, make_one_with, parse_actions, parse_state, tasks, trace, trace_env,
+};
 
 const DISCRETE: Space = Space::Discrete { n: 3 };
 
@@ -76,6 +78,30 @@ fn a_cartpole_step_worked_by_hand() {
         assert!((got - expected).abs() < 1e-6, "{:?}", steps[0]);
     }
     assert_eq!((steps[0].reward, steps[0].terminated, steps[0].truncated), (1.0, false, false));
+}
+
+/// A ball that rises to the right at column 2 of row 4 meets the brick at column 3 of row 3, and falls to the right.
+#[test]
+fn a_brick_struck_by_hand() {
+    let mut env = make_one_with("MinAtar/Breakout-v1", &Params::default().with("sticky_actions", 0.0)).unwrap();
+    let wall = f64::from((1 << 10) - 1);
+    let state = [0.0, 0.0, 4.0, 2.0, 4.0, 1.0, 1.0, 5.0, 0.0, wall, wall, wall];
+    let steps = trace_env(&mut *env, &state, &[vec![1.0], vec![0.0]]).unwrap();
+    let cells = |observation: &[f32], channel: usize| -> Vec<(usize, usize)> {
+        let cells = (0..100).filter(|i| observation[channel * 100 + i] == 1.0);
+        cells.map(|i| (i % 10, i / 10)).collect()
+    };
+    let seen: Vec<_> = steps.iter().map(|step| [0, 1, 2].map(|channel| cells(&step.observation, channel))).collect();
+    assert_eq!(seen[0], [vec![(3, 9)], vec![(3, 4)], vec![(2, 4)]], "paddle, ball and trail");
+    assert_eq!(seen[1], [vec![(3, 9)], vec![(4, 5)], vec![(3, 4)]], "paddle, ball and trail");
+    let bricks = cells(&steps[1].observation, 3);
+    assert_eq!((bricks.len(), bricks.contains(&(3, 3))), (29, false));
+    assert_eq!(steps.iter().map(|step| step.reward).collect::<Vec<_>>(), [1.0, 0.0]);
+    let below = [&state[..4], &[9.0], &state[5..]].concat();
+    assert_eq!(
+        trace_env(&mut *env, &below, &[]).unwrap_err().to_string(),
+        "the state does not fit: row of the ball is 9; give a whole number from 0 to 8"
+    );
 }
 
 /// Gymnasium rewards the step that falls and none after it; nothing is reset.

@@ -166,6 +166,10 @@ impl VecEnv for Whole {
         self.0.step(actions, out)
     }
 
+    fn keeps_episodes(&self) -> bool {
+        false
+    }
+
     fn snapshot(&self) -> Snapshot {
         Snapshot { state_width: 0, states: vec![], ..self.0.snapshot() }
     }

@@ -1,15 +1,16 @@
 //! [`GymEnvs`]: a batch of a task's environments, shared out over worker processes.
 
-use crate::layout::{Layout, Section, Shared};
-use crate::open::take_spare;
-use crate::worker::{Description, Trouble, Worker};
+mod crew;
+
+use crate::layout::{Section, Shared};
+use crate::worker::{Description, Worker};
 use crate::{OnFailure, Task};
 use std::ops::Range;
 use std::sync::Arc;
-use striatum_envs::{Account, EnvError, Frame, Pixel, Purpose, Snapshot, Space, StepBuffers, Stream, VecEnv};
-
-/// How often in a row a worker may fail before it has finished a step.
-const PATIENCE: u32 = 5;
+use striatum_envs::{
+    Account, EnvError, FRAME_RATE, Frame, Moment, Picture, Pixel, Purpose, Repeat, Snapshot, Space, StepBuffers,
+    Stream, VecEnv,
+};
 
 /// Environments of a task of Python's.
 ///
@@ -33,6 +34,8 @@ pub struct GymEnvs {
     shares: Vec<Share>,
     /// Whether every worker waits for a command.
     is_idle: bool,
+    /// Whether pictures are kept of the ends of episodes.
+    is_watched: bool,
     /// The last observations that were given, where cut episodes may have to end with them.
     last: Vec<f32>,
     counts: Vec<f32>,
@@ -67,6 +70,7 @@ impl GymEnvs {
             total_steps: vec![0; count],
             shares: Vec::new(),
             is_idle: false,
+            is_watched: false,
             last: if task.settings.on_env_failure == OnFailure::Restart {
                 vec![0.0; count * width]
             } else {
@@ -85,98 +89,6 @@ impl GymEnvs {
     /// The workers' process numbers; none before the first reset.
     pub fn process_ids(&self) -> Vec<u32> {
         self.shares.iter().map(|share| share.worker.process_id()).collect()
-    }
-
-    /// How many workers this batch has: its part of all.
-    fn workers(&self) -> usize {
-        let all = self.task.workers();
-        (all * self.count / self.task.num_envs.max(self.count)).clamp(1, self.count)
-    }
-
-    /// Starts an episode in every environment, with the workers there are if they are of use.
-    fn begin(&mut self, observations: &mut [f32]) -> Result<(), EnvError> {
-        let mut failures = 0;
-        loop {
-            let started = if self.is_idle { Ok(()) } else { self.start() };
-            // Until this is done there may be answers that nobody has waited for.
-            self.is_idle = false;
-            let outcome = started.and_then(|()| self.begin_episodes(&vec![true; self.count], observations));
-            match outcome {
-                Err(error @ EnvError::Failed(_))
-                    if self.task.settings.on_env_failure == OnFailure::Restart && failures < PATIENCE =>
-                {
-                    failures += 1;
-                    self.notes.push(format!("{error}; it was started anew"));
-                }
-                outcome => {
-                    self.is_idle = outcome.is_ok();
-                    return outcome;
-                }
-            }
-        }
-    }
-
-    /// Starts the workers side by side.
-    fn start(&mut self) -> Result<(), EnvError> {
-        self.dismiss();
-        let workers = self.workers();
-        let ranges = (0..workers).map(|w| w * self.count / workers..(w + 1) * self.count / workers);
-        let mut shares = Vec::new();
-        for envs in ranges {
-            let spare = take_spare(&self.task);
-            let is_new = spare.is_none();
-            let worker = spare.map_or_else(|| Worker::start(&self.task), Ok)?;
-            shares.push((Share { worker, envs, failures: 0 }, is_new));
-        }
-        for (share, is_new) in &mut shares {
-            self.prepare(&mut share.worker, &share.envs, *is_new)?;
-        }
-        for (share, _) in &mut shares {
-            share.worker.answer().map_err(|trouble| self.error(&share.envs, &trouble))?;
-        }
-        self.shares = shares.into_iter().map(|(share, _)| share).collect();
-        Ok(())
-    }
-
-    /// Ends all workers at once, so that no one waits for the farewell of another.
-    fn dismiss(&mut self) {
-        self.shares.iter().for_each(|share| share.worker.dismiss());
-        self.shares.clear();
-    }
-
-    /// Asks a worker to make its environments.
-    fn prepare(&self, worker: &mut Worker, envs: &Range<usize>, is_new: bool) -> Result<(), EnvError> {
-        if is_new && worker.describe(&self.task)? != *self.description {
-            return Err(EnvError::Failed(format!(
-                "task `{}` has spaces that differ from process to process; they must be the same whenever it is made",
-                self.task.name
-            )));
-        }
-        let discrete = !matches!(self.description.action, Space::Box { .. });
-        let layout = Layout::new(envs.len(), self.width, self.action_width, discrete);
-        worker.attach(layout).map_err(|trouble| self.error(envs, &trouble))
-    }
-
-    /// A worker's trouble as an error that names the environment.
-    fn error(&self, envs: &Range<usize>, trouble: &Trouble) -> EnvError {
-        let (task, number) = (&self.task.name, |env: usize| self.first as usize + env);
-        EnvError::Failed(match trouble {
-            Trouble::Told(failure) => {
-                let env = (envs.start + failure.env.unwrap_or(0)).min(self.count - 1);
-                let (episode, step) = (self.episodes[env], self.steps[env] + 1);
-                let when = match failure.failed.as_str() {
-                    "step" => format!("failed at step {step} of its episode {episode}"),
-                    "reset" => format!("failed in the reset of its episode {episode}"),
-                    "make" => "could not be made".to_owned(),
-                    doing => format!("failed to {doing}"),
-                };
-                format!("environment {} of task `{task}` {when}:\n{}", number(env), failure.text())
-            }
-            Trouble::Lost(text) => {
-                let (first, last) = (number(envs.start), number(envs.end - 1));
-                format!("the worker of environments {first} to {last} of task `{task}` {text}")
-            }
-        })
     }
 
     /// The seed of an environment's episode: 31 bits, which every library takes.
@@ -228,16 +140,18 @@ impl GymEnvs {
     }
 
     /// Hands actions to the workers and wakes them.
-    fn order_step(&mut self, active: Option<&[bool]>, actions: &[f32]) {
+    fn order_step(&mut self, active: Option<&[bool]>, actions: &[f32], repeat: Option<Repeat>) {
         let width = self.action_width;
+        let [all, some] = if repeat.is_some() { [b"p", b"q"] } else { [b"s", b"a"] };
         self.is_idle = false;
         for Share { worker, envs, .. } in &mut self.shares {
             worker.shared().write_actions(&actions[envs.start * width..envs.end * width]);
+            repeat.into_iter().for_each(|repeat| worker.shared().write_repeat(repeat));
             match active {
-                None => worker.send(b"s"),
+                None => worker.send(all),
                 Some(active) => {
                     worker.shared().choose(active[envs.clone()].iter().copied());
-                    worker.send(b"a");
+                    worker.send(some);
                 }
             }
         }
@@ -320,46 +234,13 @@ impl GymEnvs {
         share.worker.shared().get_mut(Section::Seeds)[env - share.envs.start] = seed;
     }
 
-    /// Has a worker that failed replaced. Its environments begin their next episodes; those that were under way count as cut, at the
-    /// observation that was last seen of them, and the step that was lost counts for nothing.
-    fn recover(&mut self, w: usize, mut error: EnvError, out: &mut StepBuffers<'_>) -> Result<(), EnvError> {
-        let (envs, width) = (self.shares[w].envs.clone(), self.width);
-        let rows = envs.start * width..envs.end * width;
-        out.final_observations[rows.clone()].copy_from_slice(&self.last[rows]);
-        loop {
-            self.shares[w].failures += 1;
-            if self.shares[w].failures > PATIENCE {
-                return Err(error);
-            }
-            self.notes.push(format!("{error}; it was started anew"));
-            match self.replace(w, out.observations) {
-                Ok(()) => break,
-                Err(again @ EnvError::Failed(_)) => error = again,
-                Err(other) => return Err(other),
-            }
-        }
-        for env in envs {
-            self.account(env, 0.0, 0.0, 1.0);
-            self.steps[env] = 0;
-            (out.rewards[env], out.terminated[env], out.truncated[env]) = (0.0, 0.0, 1.0);
-        }
-        Ok(())
-    }
-
-    /// Puts a new worker in the place of another and starts its environments' next episodes.
-    fn replace(&mut self, w: usize, observations: &mut [f32]) -> Result<(), EnvError> {
-        let envs = self.shares[w].envs.clone();
-        let mut worker = Worker::start(&self.task)?;
-        self.prepare(&mut worker, &envs, true)?;
-        worker.answer().map_err(|trouble| self.error(&envs, &trouble))?;
-        self.shares[w].worker = worker;
-        let mut active = vec![false; self.count];
-        active[envs.clone()].fill(true);
-        for env in envs {
-            self.episodes[env] = self.episodes[env].wrapping_add(1);
-        }
-        self.order_reset(w, &active);
-        self.finish_reset(w, &active, observations)
+    /// A picture of an environment as it is now, or of the end of its last episode.
+    fn ask_frame(&mut self, env: usize, moment: Moment) -> Result<Option<Frame>, EnvError> {
+        let Some(w) = self.shares.iter().position(|share| share.envs.contains(&env)) else { return Ok(None) };
+        let Share { worker, envs, .. } = &mut self.shares[w];
+        let envs = envs.clone();
+        worker.shared().choose(envs.clone().map(|i| i == env));
+        worker.frame(moment).map_err(|trouble| self.error(&envs, &trouble))
     }
 
     fn check(&self, what: &str, env: usize, values: &[f32]) -> Result<(), EnvError> {
@@ -414,8 +295,27 @@ impl VecEnv for GymEnvs {
         if self.description.together {
             return Err(EnvError::Together);
         }
-        self.order_step(Some(active), actions);
+        self.order_step(Some(active), actions, None);
         self.finish(Some(active), out)
+    }
+
+    fn can_repeat(&self) -> bool {
+        !self.description.together
+    }
+
+    fn step_repeated(
+        &mut self,
+        active: &[bool],
+        actions: &[f32],
+        repeat: Repeat,
+        out: StepBuffers<'_>,
+    ) -> Result<(), EnvError> {
+        if self.description.together {
+            return Err(EnvError::Together);
+        }
+        let active = active.contains(&false).then_some(active);
+        self.order_step(active, actions, Some(repeat));
+        self.finish(active, out)
     }
 
     fn reset_active(&mut self, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
@@ -433,7 +333,7 @@ impl VecEnv for GymEnvs {
     }
 
     fn begin_step(&mut self, actions: &[f32]) -> Result<(), EnvError> {
-        self.order_step(None, actions);
+        self.order_step(None, actions, None);
         Ok(())
     }
 
@@ -446,6 +346,10 @@ impl VecEnv for GymEnvs {
         differs.then_some(Account { counts: &self.counts, rewards: &self.rewards, ends: &self.ends })
     }
 
+    fn frame_rate(&self) -> f32 {
+        self.description.frame_rate.unwrap_or(FRAME_RATE)
+    }
+
     fn lives(&self) -> Option<&[u32]> {
         self.description.lives.then_some(&self.lives)
     }
@@ -455,11 +359,20 @@ impl VecEnv for GymEnvs {
     }
 
     fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
-        let Some(w) = self.shares.iter().position(|share| share.envs.contains(&env)) else { return Ok(None) };
-        let Share { worker, envs, .. } = &mut self.shares[w];
-        let envs = envs.clone();
-        worker.shared().choose(envs.clone().map(|i| i == env));
-        worker.frame().map_err(|trouble| self.error(&envs, &trouble))
+        self.ask_frame(env, Moment::Now)
+    }
+
+    fn watch(&mut self) {
+        self.is_watched = true;
+        self.shares.iter_mut().for_each(|share| share.worker.watch());
+    }
+
+    fn picture(&mut self, env: usize, moment: Moment) -> Result<Option<Picture>, EnvError> {
+        Ok(self.ask_frame(env, moment)?.map(Picture::Frame))
+    }
+
+    fn action_names(&self) -> &[String] {
+        &self.description.action_names
     }
 
     fn keeps_episodes(&self) -> bool {

@@ -6,6 +6,7 @@
 //! | section | type | shape | written by |
 //! |---|---|---|---|
 //! | header: magic, version, n, `row`, numbers of an action | u32 | `[16]` | trainer, once |
+//! | header, numbers 5 and 6: how often a repeated step takes its action, and whether it pools pixels | u32 | `[2]` | trainer |
 //! | `seeds`: of the episode that each environment starts next | u32 | `[n]` | trainer |
 //! | `active`: which environments a command is for | u8 | `[n]` | trainer |
 //! | `actions` | i64 if discrete, else f32 | `[n, action]` | trainer |
@@ -20,11 +21,14 @@ use bytemuck::Pod;
 use memmap2::MmapMut;
 use serde_json::{Value, json};
 use std::ops::Range;
+use striatum_envs::Repeat;
 
 /// "STGB": the head of `worker.py` repeats it.
 const MAGIC: u32 = 0x4247_5453;
 const VERSION: u32 = 1;
 const HEADER: usize = 64;
+/// Where the header says how a repeated step is made.
+const REPEAT: usize = 20;
 
 /// A part of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +141,12 @@ impl Shared {
         } else {
             self.get_mut(Section::Actions).copy_from_slice(actions);
         }
+    }
+
+    /// Says how the next repeated step is made.
+    pub(crate) fn write_repeat(&mut self, repeat: Repeat) {
+        let numbers = [repeat.times, u32::from(repeat.pool)];
+        self.map[REPEAT..REPEAT + size_of_val(&numbers)].copy_from_slice(bytemuck::bytes_of(&numbers));
     }
 
     /// Says which environments the next command is for.

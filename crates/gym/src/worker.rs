@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use striatum_envs::{EnvError, Frame, Space};
+use striatum_envs::{EnvError, Frame, Moment, Space};
 
 /// What a worker says of its task.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -25,7 +25,11 @@ pub(crate) struct Description {
     pub(crate) counts: bool,
     /// Whether the environments of a worker step as a whole only.
     pub(crate) together: bool,
+    /// What the choices of a discrete action are called; empty if they have no names.
+    pub(crate) action_names: Vec<String>,
     render_modes: Vec<String>,
+    /// Steps a second at which it is shown.
+    pub(crate) frame_rate: Option<f32>,
     versions: String,
 }
 
@@ -46,9 +50,9 @@ impl Description {
         }
     }
 
-    /// Numbers of a row: the observation and the mask of allowed actions.
+    /// Numbers of a row: the observation, and the mask of allowed actions at its end.
     pub(crate) fn row(&self) -> usize {
-        self.observation.width() + self.mask
+        self.observation.width()
     }
 }
 
@@ -178,9 +182,14 @@ impl Worker {
         }
     }
 
+    /// Has the worker keep pictures of the ends of episodes. There is no answer.
+    pub(crate) fn watch(&mut self) {
+        self.send(b"w");
+    }
+
     /// A picture of the environment that was chosen.
-    pub(crate) fn frame(&mut self) -> Result<Option<Frame>, Trouble> {
-        self.send(b"f");
+    pub(crate) fn frame(&mut self, moment: Moment) -> Result<Option<Frame>, Trouble> {
+        self.send(if moment == Moment::Now { b"f" } else { b"e" });
         let size = |value: &Value, name| value[name].as_u64().unwrap_or(0) as usize;
         let Some(value) = self.answer()? else { return Ok(None) };
         let (width, height) = (size(&value, "width"), size(&value, "height"));

@@ -4,6 +4,8 @@
 
 mod common;
 
+#[path = "bridge/atari.rs"]
+mod atari;
 #[path = "bridge/faults.rs"]
 mod faults;
 #[path = "bridge/spaces.rs"]
@@ -23,7 +25,8 @@ type Test = (&'static str, fn());
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let ignored = !common::has_gymnasium();
-    let tests = [steps::TESTS, spaces::TESTS, vectors::TESTS, faults::TESTS].concat();
+    let atari = if atari::is_there() { atari::TESTS } else { &[] };
+    let tests = [steps::TESTS, spaces::TESTS, vectors::TESTS, faults::TESTS, atari].concat();
     let trial = |(name, body): Test| {
         let run = move || {
             body();

@@ -3,7 +3,7 @@
 #[path = "common/loss/mod.rs"]
 mod loss;
 
-use loss::{Case, Outcome, agrees, cases, layout, metrics, near, params, policies};
+use loss::{Case, Outcome, agrees, by_hand, cases, layout, metrics, near, params, policies};
 use striatum_kernels::{Cpu, CriticKind, HeadLayout, LOSS_METRICS, LossParams, Objective, PATHWAY_SCALE, Policy};
 
 #[test]
@@ -11,28 +11,6 @@ fn every_gradient_is_that_of_the_textbook_loss() {
     for case in cases() {
         let checked = agrees(&case.run(&Cpu::new()), &case.oracle(), 1e-4);
         assert!(checked.is_ok(), "{checked:?} with {:?} {:?}", case.layout, case.params);
-    }
-}
-
-/// Two actions, one value head, one row, no entropy.
-fn by_hand(objective: Objective, log_prob: f32, advantage: f32) -> Case {
-    Case {
-        layout: layout(Policy::Categorical { nvec: vec![2] }, false, 1),
-        agents: 1,
-        rows: 1,
-        normalize: false,
-        params: vec![LossParams { entropy_coef: 0.0, ..params(objective) }],
-        outputs: vec![3.0_f32.ln(), 0.0, 2.0],
-        log_std: vec![],
-        actions: vec![0.0],
-        log_probs: vec![log_prob],
-        advantages: vec![advantage],
-        halves: vec![],
-        returns: vec![5.0],
-        values: vec![1.0],
-        mask: vec![1.0],
-        tone: vec![0.0],
-        inverse_temperature: vec![1.0],
     }
 }
 

@@ -321,6 +321,61 @@ fn hidden_256_matches_float64() {
     }
 }
 
+/// A network for observations that are mostly zeros, and a case of such.
+fn mostly_zeros(hidden: &[usize], rows: usize) -> (MlpSpec, Case) {
+    let spec = MlpSpec { inputs: 150, shared_trunk: hidden.len() == 1, ..classic(hidden, Activation::Relu) };
+    let mut case = Case::new(&spec, rows, true, 9);
+    for (row, numbers) in case.observations.chunks_exact_mut(spec.inputs).enumerate() {
+        let kept = |i: usize| (i * 7 + row * 5).is_multiple_of(19);
+        // Also zeros with a sign, rows and columns of zeros, and numbers at either edge.
+        numbers
+            .iter_mut()
+            .enumerate()
+            .filter(|(i, _)| !kept(*i) || *i == 40)
+            .for_each(|(_, x)| *x = 0.0_f32.copysign(*x));
+        if row % 10 == 3 {
+            numbers.fill(0.0);
+        }
+        (numbers[0], numbers[149]) = (1.0, if row == 1 { f32::MIN_POSITIVE } else { -1.0 });
+    }
+    (spec, case)
+}
+
+#[test]
+fn observations_of_mostly_zeros_match_float64() {
+    for (hidden, rows) in [(&[64, 32][..], 150), (&[200], 70), (&[17, 5], 64), (&[256, 256], 20), (&[], 9)] {
+        let (spec, case) = mostly_zeros(hidden, rows);
+        for level in SimdLevel::available() {
+            check_against_oracle(&spec, &case, level);
+        }
+    }
+}
+
+/// Rows that are not mostly zeros make their tile go the usual way: where their own gradient is 0 nothing changes.
+#[test]
+fn leaving_out_zeros_changes_no_bit() {
+    for hidden in [&[64, 32][..], &[200], &[17, 5]] {
+        let (spec, mut sparse) = mostly_zeros(hidden, 40);
+        let (_, mut mixed) = mostly_zeros(hidden, 64);
+        let (width, inputs) = (spec.head.width(), spec.inputs);
+        mixed.observations[40 * inputs..].fill(0.5);
+        mixed.observations[..40 * inputs].copy_from_slice(&sparse.observations);
+        sparse.d_trunk = None;
+        mixed.d_trunk = None;
+        mixed.d_outputs[40 * width..].fill(0.0);
+        mixed.d_outputs[..40 * width].copy_from_slice(&sparse.d_outputs);
+        mixed.params.clone_from(&sparse.params);
+        for level in SimdLevel::available() {
+            let run = |case: &Case| case.run(&mut MlpCpu::with_simd(&spec, 1, &Cpu::with_threads(1), level), width);
+            let ((outputs, gradients), (all, expected)) = (run(&sparse), run(&mixed));
+            assert_eq!(outputs, all[..40 * width], "{level:?} {hidden:?}");
+            let written = |gradients: &[f32]| gradients.iter().copied().filter(|g| !g.is_nan()).collect::<Vec<_>>();
+            assert_eq!(written(&gradients), written(&expected), "{level:?} {hidden:?}");
+            assert!(gradients.iter().any(|&g| g != 0.0));
+        }
+    }
+}
+
 #[test]
 fn a_second_batch_owes_nothing_to_the_first() {
     let spec = classic(&[64, 64], Activation::Silu);

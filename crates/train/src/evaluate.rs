@@ -76,7 +76,7 @@ impl Evaluation {
     }
 }
 
-/// Runs `episodes` episodes in `envs` with the current weights and normaliser. Every environment runs the same number of episodes
+/// Runs `episodes` episodes of the task in `envs` with the current weights and normaliser. Every environment runs the same number of episodes
 /// (one more in the first few where it does not divide), so that short episodes do not count more than long ones. Where a task goes on for
 /// ever, every `eval.continuing_steps` steps count as an episode.
 ///
@@ -100,9 +100,9 @@ pub fn evaluate<B: Backend>(
             return;
         }
         let (sum, length) = &mut running[step.env];
-        *sum += f64::from(step.reward);
+        *sum += f64::from(step.game_reward);
         *length += 1;
-        if step.terminated || step.truncated {
+        if step.ends {
             results.push(std::mem::take(&mut running[step.env]));
         }
     })?;

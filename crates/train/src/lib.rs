@@ -6,6 +6,7 @@
 pub mod actor;
 mod appraisal;
 pub mod checkpoint;
+mod chunk;
 pub mod collector;
 pub mod config;
 pub mod dopamine;

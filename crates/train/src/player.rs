@@ -18,11 +18,13 @@ pub(crate) struct Played<'a> {
     /// The action as the policy sees it, and as the environment took it.
     pub stored: &'a [f32],
     pub taken: &'a [f32],
-    /// In the task's own account.
+    /// The reward, and the ends of an episode, as they are learned from. An episode that does both counts as terminated.
     pub reward: f32,
-    /// An episode that does both counts as terminated.
     pub terminated: bool,
     pub truncated: bool,
+    /// The reward as the task gave it, and whether an episode of the task ended or was cut.
+    pub game_reward: f32,
+    pub ends: bool,
     /// Whether the episode was lost with the process that it ran in, and what was seen of it counts for nothing.
     pub lost: bool,
     /// The raw observation at the end of an episode; anything in other steps.
@@ -149,9 +151,11 @@ impl<'a, B: Backend> Player<'a, B> {
             outputs: row(&self.outputs, env, count),
             stored: row(&self.stored, env, count),
             taken: row(&self.taken, env, count),
-            reward: self.envs.account().map_or(self.rewards[env], |account| account.rewards[env]),
+            reward: self.rewards[env],
             terminated: self.terminated[env] > 0.0,
             truncated: self.truncated[env] > 0.0 || cut,
+            game_reward: self.envs.account().map_or(self.rewards[env], |account| account.rewards[env]),
+            ends: self.ends(env) || cut,
             lost: !self.counts(env),
             final_observation: row(ends_with, env, count),
         }

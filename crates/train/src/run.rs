@@ -240,10 +240,7 @@ impl<'a> Run<'a> {
     /// Reports an agent's iteration, evaluates and saves where that is due. False if the run ends here.
     pub(crate) fn after<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize) -> Result<bool, TrainError> {
         let iteration = trainer.iteration(agent)?;
-        for note in std::mem::take(&mut trainer.sessions[agent].notes) {
-            trainer.sessions[agent].failures += 1;
-            self.sinks.emit(&Event::Warning(note));
-        }
+        self.pass_on_notes(&mut trainer.sessions[agent]);
         self.report(&mut trainer.sessions[agent], &iteration);
         if trainer.sessions[agent].evaluation_is_due() {
             self.evaluate(trainer, agent)?;
@@ -272,9 +269,18 @@ impl<'a> Run<'a> {
             }
             self.save_latest(trainer, agent)
         });
+        self.pass_on_notes(&mut trainer.sessions[agent]);
         let outcome = outcome.inspect_err(|error| self.rescue(trainer, agent, error));
         self.end(&trainer.sessions[agent], &outcome);
         outcome.map(|()| summary(&trainer.sessions[agent], &self.info, &self.folder))
+    }
+
+    /// Shows what has happened to the environments.
+    fn pass_on_notes(&mut self, session: &mut Session) {
+        for note in std::mem::take(&mut session.notes) {
+            session.failures += 1;
+            self.sinks.emit(&Event::Warning(note));
+        }
     }
 
     /// Saves what was learned until an environment outside this program failed. Those within it go on bit for bit, and have left the place

@@ -130,9 +130,9 @@ impl<B: Backend> Stage<'_, B> {
             let moment = if self.player.ends(0) { Moment::End } else { Moment::Now };
             let picture = self.player.envs.picture(0, moment)?;
             let played = self.player.played(0, cut);
-            score.total += f64::from(played.reward);
+            score.total += f64::from(played.game_reward);
             score.length += 1;
-            let act = Act { action: played.taken, reward: played.reward, value, td_error, ends };
+            let act = Act { action: played.taken, reward: played.game_reward, value, td_error, ends };
             flow = spectator(&self.sight(picture, score, Some(act)))?;
             if ends {
                 self.scores.push(std::mem::take(&mut score));

@@ -135,6 +135,10 @@ impl<B: Backend> Trainer<B> {
         if state_width == 0 {
             // Without their state the environments start new episodes.
             (0..count).for_each(|env| episodes.abandon(env));
+            for own in session.memory.chunks_exact_mut(memory.max(1)) {
+                own.fill(0.0);
+                own[0] = 1.0;
+            }
             if let Some(scaler) = &mut session.scaler {
                 let gamma = f64::from(session.config.gamma());
                 *scaler = ReturnScaler::from_parts(gamma, vec![0.0; count], scaler.moments().clone());

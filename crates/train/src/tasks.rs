@@ -4,12 +4,12 @@ use crate::config::Config;
 use crate::error::TrainError;
 use striatum_envs::wrappers::wrap;
 use striatum_envs::{EnvError, VecEnv};
-use striatum_gym::Task;
+use striatum_gym::{Autoreset, Task, Vectorization};
 
 /// A batch of `count` environments of the task that a configuration names, built-in or Python's, with its parameters and wrappers.
 ///
 /// # Errors
-/// If there is no such task, or it cannot be made.
+/// If there is no such task, or it cannot be made, or a wrapper does not fit it.
 pub fn make(config: &Config, count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
     let batch = match bridged(config) {
         Some(task) => Box::new(striatum_gym::make(&task, count)?),
@@ -32,6 +32,9 @@ pub fn bridged(config: &Config) -> Option<Task> {
 pub fn with_pictures(config: &mut Config) {
     if Task::is_name(&config.task) && config.gym.render_mode.is_empty() {
         config.gym.render_mode = "rgb_array".to_owned();
+        // A vector environment does not tell what the end of an episode looked like.
+        config.gym.vectorization = Vectorization::None;
+        config.gym.autoreset = Autoreset::Default;
     }
 }
 

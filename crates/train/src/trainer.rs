@@ -258,12 +258,14 @@ impl<B: Backend> Trainer<B> {
             (session.normalizer.as_ref(), &session.config, session.config.eval.episodes);
         let (envs, choice) = (&mut *self.eval_envs, Choice::Deterministic);
         let evaluation = match &mut self.evaluator {
-            None => evaluate(&mut self.learner, normalizer, config, envs, choice, occasion, episodes)?,
+            None => evaluate(&mut self.learner, normalizer, config, envs, choice, occasion, episodes),
             Some(evaluator) => {
                 evaluator.restore(0, &self.learner.state(agent)?)?;
-                evaluate(evaluator, normalizer, config, envs, choice, occasion, episodes)?
+                evaluate(evaluator, normalizer, config, envs, choice, occasion, episodes)
             }
         };
+        session.notes.append(&mut self.eval_envs.take_notes());
+        let evaluation = evaluation?;
         let best = session.note_evaluation(evaluation.mean_return);
         Ok((evaluation, best))
     }

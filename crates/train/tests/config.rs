@@ -93,7 +93,7 @@ fn toml_has_each_key_once_under_its_comment() {
     }
     assert!(text.contains("learning_rate = 0.00025\n"), "the shortest form of an f32:\n{text}");
     assert!(text.contains("\nhidden = [64, 64]\n"));
-    assert_eq!(text.matches("\n[").count(), 9, "nine sections");
+    assert_eq!(text.matches("\n[").count(), 10, "ten sections");
 }
 
 #[test]
@@ -124,6 +124,10 @@ fn atari_games_get_cleanrl_s_wrappers_unless_told_otherwise() {
     assert_eq!((atari.noop_max, atari.frame_skip, &atari.resize[..], atari.frame_stack), (30, 4, &[84, 84][..], 4));
     assert!(atari.episodic_life && atari.fire_reset && atari.reward_sign && atari.grayscale && atari.max_pool);
     assert_eq!(of("Custom-v0", &[]), plain);
+    let game = Config::resolve(&Request { task: "gym:ALE/Pong-v5".to_owned(), ..Request::default() }).unwrap();
+    assert_eq!(game.env.get("frameskip").and_then(|skip| skip.as_u64()), Some(1));
+    assert_eq!(game.env.get("repeat_action_probability").and_then(|p| p.as_f64()), Some(0.0));
+    assert_eq!((game.ppo.clip, game.network.encoder), (0.1, striatum_agent::Encoder::NatureCnn));
     let none = of("gym:ALE/Breakout-v5", &["wrappers.preset=none", "wrappers.frame_stack=2"]);
     assert_eq!((none.frame_skip, none.frame_stack), (1, 2));
     let asked = of("Custom-v0", &["wrappers.preset=atari", "wrappers.resize=64"]);
@@ -262,7 +266,7 @@ fn set_takes_toml_values_and_bare_words() {
 
 #[test]
 fn every_preset_is_valid_and_holds_only_what_differs() {
-    assert_eq!(PRESETS.len(), 32);
+    assert_eq!(PRESETS.len(), 57);
     let defaults: Vec<_> = leaves(&Table::try_from(Config::default()).unwrap());
     for (task, algo, text) in PRESETS {
         let request = Request { task: (*task).to_owned(), algo: Some(*algo), ..Request::default() };

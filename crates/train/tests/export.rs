@@ -2,6 +2,7 @@
 //! observations and expected outputs for `scripts/check_export.py`.
 
 use std::path::PathBuf;
+use striatum_agent::{MemoryKind, NetworkSettings, NetworkSpec, Observation};
 use striatum_kernels::{Activation, HeadLayout, MlpSpec, Policy};
 use striatum_rng::{Purpose, Stream};
 use striatum_train::export::{ExportError, ObservationNormalizer, PolicyExport};
@@ -17,6 +18,7 @@ struct Case {
     activation: Activation,
     hidden: &'static [usize],
     normalized: bool,
+    masked: bool,
 }
 
 fn cases() -> Vec<Case> {
@@ -29,7 +31,9 @@ fn cases() -> Vec<Case> {
         activation,
         hidden,
         normalized,
+        masked: false,
     };
+    let masked = |case| Case { masked: true, ..case };
     let one = || Policy::Categorical { nvec: vec![4] };
     let gsde = |features, squash| Policy::StateDependent { dims: 3, features, squash };
     vec![
@@ -38,6 +42,8 @@ fn cases() -> Vec<Case> {
         case("discrete_shared", one(), true, true, Silu, &[32], true),
         case("linear", one(), false, false, Relu, &[], true),
         case("multi_discrete", Policy::Categorical { nvec: vec![2, 5, 3] }, true, false, Relu, &[64, 32], true),
+        masked(case("masked", one(), false, false, Tanh, &[64, 64], true)),
+        masked(case("masked_choices", Policy::Categorical { nvec: vec![2, 5, 3] }, true, true, Silu, &[32], false)),
         case("gaussian_clip", Policy::Gaussian { dims: 3, squash: false }, false, false, Tanh, &[64, 64], true),
         case("gaussian_squash", Policy::Gaussian { dims: 3, squash: true }, true, true, Silu, &[48], false),
         case("gsde", gsde(64, false), true, false, Tanh, &[64, 64], true),
@@ -47,12 +53,13 @@ fn cases() -> Vec<Case> {
 
 fn export(case: &Case, seed: u64) -> PolicyExport {
     let mut stream = Stream::new(seed, Purpose::Init, 0, 0);
+    let head = HeadLayout { masked: case.masked, ..HeadLayout::new(case.policy.clone(), case.dual, 1) };
     let spec = MlpSpec {
-        inputs: INPUTS,
+        inputs: INPUTS + head.mask_width(),
         hidden: case.hidden.to_vec(),
         activation: case.activation,
         shared_trunk: case.shared_trunk,
-        head: HeadLayout::new(case.policy.clone(), case.dual, 1),
+        head,
     };
     let mut params = vec![0.0; spec.param_count()];
     for param in spec.params() {
@@ -95,7 +102,11 @@ fn every_kind_of_policy_is_written_in_both_formats() {
     for (seed, case) in cases().iter().enumerate() {
         let export = export(case, seed as u64);
         let file = |extension: &str| folder.join(case.name).with_extension(extension);
-        let expected = export.expectations(&observations(&export, OBSERVATIONS)).unwrap();
+        let given = match case.masked {
+            true => export.random_observations(OBSERVATIONS),
+            false => observations(&export, OBSERVATIONS),
+        };
+        let expected = export.expectations(&given).unwrap();
         std::fs::write(file("json"), expected.to_string()).unwrap();
         export.to_onnx(&file("onnx")).unwrap();
         export.to_safetensors(&file("safetensors")).unwrap();
@@ -126,6 +137,44 @@ fn tiny(policy: Policy, dual: bool, params: &[f32]) -> PolicyExport {
         tone: 0.0,
         inverse_temperature: 1.0,
     }
+}
+
+#[test]
+fn a_mask_is_the_end_of_an_observation() {
+    // Logits (x, 2 x, 3 x) with x = 1; the third option is not allowed, then the second neither.
+    let params = [1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 7.0, 7.0];
+    let mut export = tiny(Policy::Categorical { nvec: vec![3] }, false, &params);
+    let head = HeadLayout { masked: true, ..export.spec.head.clone() };
+    export.spec = MlpSpec { inputs: 4, hidden: vec![], activation: Activation::Tanh, shared_trunk: true, head }.into();
+    let result = export.evaluate(&[1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0]).unwrap();
+    assert_eq!(result.actions, [1.0, 0.0]);
+    assert_eq!(result.net, [1.0, 2.0, f32::NEG_INFINITY, 1.0, f32::NEG_INFINITY, f32::NEG_INFINITY]);
+    let random = export.random_observations(50);
+    assert!(random.chunks_exact(4).all(|row| row[1..].iter().sum::<f32>() == 2.0));
+}
+
+#[test]
+fn a_network_with_memory_is_written_as_safetensors_only() {
+    let settings = NetworkSettings { memory: MemoryKind::Lstm, memory_width: 3, hidden: vec![4], ..Default::default() };
+    let head = HeadLayout::new(Policy::Categorical { nvec: vec![2] }, false, 1);
+    let spec = NetworkSpec::new(&settings, Observation::Numbers(2), head);
+    let export = PolicyExport {
+        params: vec![0.5; spec.param_count()],
+        spec,
+        ..tiny(Policy::Categorical { nvec: vec![2] }, false, &[])
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let error = export.to_onnx(&folder.path().join("a.onnx")).unwrap_err().to_string();
+    assert!(error.contains("`network.memory` is \"lstm\"") && error.contains("safetensors"), "{error}");
+    let file = folder.path().join("a.safetensors");
+    export.to_safetensors(&file).unwrap();
+    let bytes = std::fs::read(file).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.tensor("actor.memory.input.weight").unwrap().shape(), [4, 12]);
+    assert_eq!(tensors.tensor("actor.memory.recurrent.weight").unwrap().shape(), [3, 12]);
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let policy = &metadata.metadata().as_ref().unwrap()["policy"];
+    assert!(policy.contains("h = sigmoid(i3 + u3) * tanh(c)"), "{policy}");
 }
 
 #[test]

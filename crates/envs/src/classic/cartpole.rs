@@ -88,7 +88,8 @@ impl Env for CartPole {
     }
 
     fn scene(&self, _: Option<LastStep<'_>>) -> Option<Scene> {
-        Some(draw(self.state[0], self.state[2]))
+        let [position, _, angle, _] = self.state;
+        Some(draw(position, angle))
     }
 
     fn frame_rate(&self) -> f32 {
@@ -97,7 +98,7 @@ impl Env for CartPole {
 }
 
 /// Cart and pole, as in Gymnasium.
-pub(crate) fn draw(position: f64, angle: f64) -> Scene {
+fn draw(position: f64, angle: f64) -> Scene {
     const TRACK: f64 = 100.0;
     const POLE_WIDTH: f64 = 10.0;
     let mut scene = Scene::new(600.0, 400.0, colors::WHITE);

@@ -161,7 +161,7 @@ impl Env for CliffGamble {
             let won = last.is_some_and(|last| f64::from(last.reward) > -1.0 - self.toll);
             scene.disc(walker, 0.48 * cell, if won { colors::GOOD } else { colors::BAD });
         }
-        scene.disc(walker, 0.34 * cell, [232, 89, 12]);
+        scene.disc(walker, 0.34 * cell, colors::WALKER);
         Some(scene)
     }
 

@@ -1,7 +1,7 @@
 //! A pole on a cart whose velocities are not shown.
 
 use crate::classic::CartPole;
-use crate::{Env, EnvError, Space, Step};
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 /// `CartPoleNoVel-v1`: [`CartPole`] of which only the position (m) and the angle (rad) are seen, as PopGym's `PositionOnlyCartPole` has it
@@ -60,5 +60,13 @@ impl Env for CartPoleNoVel {
 
     fn set_state(&mut self, state: &[f64], observation: &mut [f32]) -> Result<(), EnvError> {
         show(observation, |all| self.cart.set_state(state, all))
+    }
+
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        self.cart.scene(last)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        self.cart.frame_rate()
     }
 }

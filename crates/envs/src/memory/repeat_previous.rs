@@ -2,7 +2,8 @@
 
 use crate::params::{Arguments, Param};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::{Point, Rgb, colors};
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 const SUITS: usize = 4;
@@ -113,5 +114,61 @@ impl Env for RepeatPrevious {
         self.suits.iter_mut().zip(suits).for_each(|(to, &suit)| *to = suit as u8);
         self.observe(observation);
         Ok(())
+    }
+
+    /// The last cards, of which that to be named is framed, and the suit that was named last, in a colour that tells whether it was right.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        const ROOM: f64 = 60.0;
+        let mut scene = Scene::new(600.0, 300.0, [35, 110, 80]);
+        let shown = (scene.width / ROOM) as usize;
+        for back in 1..=self.shown.min(shown) {
+            let card = [scene.width - (back as f64 - 0.5) * ROOM, 205.0];
+            let frame = if back == self.k { colors::GOLD } else { colors::INK };
+            scene.rectangle([card[0] - 26.0, card[1] - 38.0], [52.0, 76.0], frame);
+            scene.rectangle([card[0] - 22.0, card[1] - 34.0], [44.0, 68.0], colors::WHITE);
+            draw_suit(&mut scene, usize::from(self.suits[self.shown - back]), card);
+        }
+        if let Some(LastStep { action, reward }) = last {
+            let color = match reward {
+                reward if reward > 0.0 => colors::GOOD,
+                reward if reward < 0.0 => colors::BAD,
+                _ => colors::FAINT,
+            };
+            let middle = [scene.width / 2.0, 75.0];
+            scene.disc(middle, 50.0, color);
+            scene.disc(middle, 42.0, colors::WHITE);
+            draw_suit(&mut scene, action[0] as usize, middle);
+        }
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        4.0
+    }
+}
+
+/// A figure for each suit.
+fn draw_suit(scene: &mut Scene, suit: usize, [x, y]: Point) {
+    const RED: Rgb = [201, 42, 42];
+    let points = |points: &[Point]| points.iter().map(|[dx, dy]| [x + dx, y + dy]).collect::<Vec<_>>();
+    match suit {
+        0 => {
+            scene.disc([x - 7.0, y - 2.0], 7.5, colors::BLACK);
+            scene.disc([x + 7.0, y - 2.0], 7.5, colors::BLACK);
+            scene.disc([x, y + 9.0], 7.5, colors::BLACK);
+            scene.polygon(points(&[[0.0, 6.0], [-5.0, -17.0], [5.0, -17.0]]), colors::BLACK);
+        }
+        1 => scene.polygon(points(&[[0.0, 18.0], [-13.0, 0.0], [0.0, -18.0], [13.0, 0.0]]), RED),
+        2 => {
+            scene.disc([x - 7.0, y + 6.0], 7.8, RED);
+            scene.disc([x + 7.0, y + 6.0], 7.8, RED);
+            scene.polygon(points(&[[-13.6, 2.0], [0.0, 8.0], [13.6, 2.0], [0.0, -17.0]]), RED);
+        }
+        _ => {
+            scene.disc([x - 7.0, y - 3.0], 7.5, colors::BLACK);
+            scene.disc([x + 7.0, y - 3.0], 7.5, colors::BLACK);
+            scene.polygon(points(&[[0.0, 18.0], [-13.0, 0.0], [13.0, 0.0]]), colors::BLACK);
+            scene.polygon(points(&[[0.0, 4.0], [-5.0, -17.0], [5.0, -17.0]]), colors::BLACK);
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Treasures and enemies that cross the screen.
 
-use super::{Game, Grid, LAST, Move, Numbers};
+use super::{Game, Grid, LAST, Move, Numbers, hues};
 use crate::EnvError;
 use crate::chance::Chance;
+use crate::scene::Rgb;
 
 const PLAYER: usize = 0;
 const ENEMY: usize = 1;
@@ -96,6 +97,8 @@ impl Asterix {
 
 impl Game for Asterix {
     const CHANNELS: usize = 4;
+    const COLORS: &'static [(usize, Rgb)] =
+        &[(TRAIL, hues::TRAIL), (GOLD, hues::TREASURE), (ENEMY, hues::ENEMY), (PLAYER, hues::PLAYER)];
     const MOVES: &'static [Move] = &[Move::Stay, Move::Left, Move::Up, Move::Right, Move::Down];
     const NUMBERS: usize = 8 + ROWS;
     const RAMPS: bool = true;

@@ -1,8 +1,9 @@
 //! A ball, a paddle and a wall.
 
-use super::{Game, Grid, LAST, Move, Numbers, SIZE};
+use super::{Game, Grid, LAST, Move, Numbers, SIZE, hues};
 use crate::EnvError;
 use crate::chance::Chance;
+use crate::scene::Rgb;
 
 const PADDLE: usize = 0;
 const BALL: usize = 1;
@@ -51,6 +52,8 @@ impl Breakout {
 
 impl Game for Breakout {
     const CHANNELS: usize = 4;
+    const COLORS: &'static [(usize, Rgb)] =
+        &[(TRAIL, hues::TRAIL), (BRICK, hues::ENEMY), (PADDLE, hues::PLAYER), (BALL, hues::SHOT)];
     const MOVES: &'static [Move] = &[Move::Stay, Move::Left, Move::Right];
     const NUMBERS: usize = 10;
     const RAMPS: bool = false;

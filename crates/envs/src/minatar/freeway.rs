@@ -1,8 +1,9 @@
 //! A road with eight lanes.
 
-use super::{Game, Grid, LAST, Move, Numbers};
+use super::{Game, Grid, LAST, Move, Numbers, hues};
 use crate::EnvError;
 use crate::chance::Chance;
+use crate::scene::Rgb;
 
 const CHICKEN: usize = 0;
 const CAR: usize = 1;
@@ -51,6 +52,15 @@ impl Freeway {
 
 impl Game for Freeway {
     const CHANNELS: usize = 7;
+    const COLORS: &'static [(usize, Rgb)] = &[
+        (SPEED, [40, 42, 45]),
+        (SPEED + 1, [56, 60, 64]),
+        (SPEED + 2, [74, 78, 83]),
+        (SPEED + 3, [92, 97, 103]),
+        (SPEED + 4, [112, 118, 125]),
+        (CAR, hues::ENEMY),
+        (CHICKEN, hues::TREASURE),
+    ];
     const MOVES: &'static [Move] = &[Move::Stay, Move::Up, Move::Down];
     const NUMBERS: usize = 3 + 3 * LANES;
     const RAMPS: bool = false;

@@ -7,10 +7,12 @@
 mod asterix;
 mod breakout;
 mod freeway;
+mod hues;
 #[cfg(test)]
 mod parity;
 mod seaquest;
 mod space_invaders;
+mod things;
 
 pub(crate) use asterix::Asterix;
 pub(crate) use breakout::Breakout;
@@ -22,7 +24,8 @@ use crate::chance::Chance;
 use crate::dopamine::whole;
 use crate::params::{Arguments, Param};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Pixel, Space, Step, Stream};
+use crate::scene::{Rgb, colors};
+use crate::{Env, EnvError, LastStep, Pixel, Scene, Space, Step, Stream};
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
 
@@ -48,6 +51,8 @@ pub(crate) trait Game: Clone + Debug + Send + 'static {
     const CHANNELS: usize;
     /// The actions that do something of their own, as the package orders them.
     const MOVES: &'static [Move];
+    /// Channels and their colours in a picture, from what lies lowest on.
+    const COLORS: &'static [(usize, Rgb)];
     /// Numbers of its state.
     const NUMBERS: usize;
     /// Whether it may become more difficult in time.
@@ -232,5 +237,20 @@ impl<G: Game> Env for MinAtar<G> {
         (self.game, self.last) = (game, last);
         self.observe(observation);
         Ok(())
+    }
+
+    fn scene(&self, _: Option<LastStep<'_>>) -> Option<Scene> {
+        const CELL: f64 = 40.0;
+        let mut grid = vec![0.0; G::CHANNELS * SIZE * SIZE];
+        self.game.draw(&mut Grid(&mut grid));
+        Some(Scene::board(SIZE, SIZE, CELL, |row, column| {
+            let is_there = |channel: usize| grid[(channel * SIZE + row) * SIZE + column] > 0.0;
+            let top = G::COLORS.iter().rev().find(|(channel, _)| is_there(*channel));
+            top.map_or(colors::BLACK, |(_, color)| *color)
+        }))
+    }
+
+    fn frame_rate(&self) -> f32 {
+        20.0
     }
 }

@@ -1,8 +1,10 @@
 //! A submarine, fish, divers and little air.
 
-use super::{Game, Grid, LAST, Move, Numbers};
+use super::things::{ENEMY_SHOT_INTERVAL, Thing, Things};
+use super::{Game, Grid, LAST, Move, Numbers, hues};
 use crate::EnvError;
 use crate::chance::Chance;
+use crate::scene::Rgb;
 
 const FRONT: usize = 0;
 const BACK: usize = 1;
@@ -20,7 +22,6 @@ const SPAWN_SPEED: i8 = 20;
 const DIVER_SPAWN_SPEED: i8 = 30;
 const MOVE_INTERVAL: i8 = 5;
 const COOL_DOWN: i8 = 5;
-const ENEMY_SHOT_INTERVAL: i8 = 10;
 const DIVER_MOVE_INTERVAL: i8 = 5;
 const MOST_DIVERS: i32 = 6;
 
@@ -28,100 +29,6 @@ const MOST_DIVERS: i32 = 6;
 /// player's bullets leaves within 10 steps, and one is fired at most every 5.
 const ENEMIES: usize = 40;
 const FEW: usize = 4;
-
-/// What moves from side to side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Thing {
-    x: i8,
-    y: i8,
-    right: bool,
-    /// Steps to its next move and to its next shot, if it waits for either.
-    timer: i8,
-    shot: i8,
-}
-
-impl Thing {
-    fn is_at(&self, place: (i8, i8)) -> bool {
-        (self.x, self.y) == place
-    }
-
-    fn go(&mut self) {
-        self.x += if self.right { 1 } else { -1 };
-    }
-
-    fn outside(&self) -> bool {
-        !(0..=LAST).contains(&self.x)
-    }
-}
-
-/// At most `N` things, in the order of their coming.
-#[derive(Clone, Copy, Debug)]
-struct Things<const N: usize> {
-    things: [Thing; N],
-    len: usize,
-}
-
-impl<const N: usize> Things<N> {
-    const NONE: Self = Self { things: [Thing { x: 0, y: 0, right: false, timer: 0, shot: 0 }; N], len: 0 };
-
-    fn all(&self) -> &[Thing] {
-        &self.things[..self.len]
-    }
-
-    fn push(&mut self, thing: Thing) {
-        if self.len < N {
-            self.things[self.len] = thing;
-            self.len += 1;
-        }
-    }
-
-    /// Removes the first thing that equals the `i`-th, as a list of Python does, and says which it was.
-    fn remove_like(&mut self, i: usize) -> usize {
-        let like = self.things[i];
-        let first = self.things[..i].iter().position(|thing| *thing == like).unwrap_or(i);
-        self.things.copy_within(first + 1..self.len, first);
-        self.len -= 1;
-        first
-    }
-
-    /// Removes the first thing at this place, if there is one.
-    fn hit(&mut self, place: (i8, i8)) -> bool {
-        let found = self.all().iter().position(|thing| thing.is_at(place));
-        if let Some(i) = found {
-            self.remove_like(i);
-        }
-        found.is_some()
-    }
-
-    /// Each as a number: column, ten times the row, plus 100 if it goes right, 200 times its timer and 1200 times its shot's; -1 for none.
-    fn save(&self, to: &mut Vec<f64>) {
-        let code = |t: &Thing| {
-            let places = i32::from(t.x) + 10 * i32::from(t.y) + 100 * i32::from(t.right);
-            f64::from(places + 200 * i32::from(t.timer) + 1200 * i32::from(t.shot))
-        };
-        to.extend(self.all().iter().map(code));
-        to.extend(std::iter::repeat_n(-1.0, N - self.len));
-    }
-
-    fn load(&mut self, name: &str, from: &mut Numbers<'_>) -> Result<(), EnvError> {
-        self.len = 0;
-        for _ in 0..N {
-            let code = from.whole(name, -1..=1200 * i64::from(ENEMY_SHOT_INTERVAL) + 1199)?;
-            if code >= 0 {
-                let digit = |unit: i64, base: i64| (code / unit % base) as i8;
-                let right = digit(100, 2) == 1;
-                self.push(Thing {
-                    x: digit(1, 10),
-                    y: digit(10, 10),
-                    right,
-                    timer: digit(200, 6),
-                    shot: digit(1200, 11),
-                });
-            }
-        }
-        Ok(())
-    }
-}
 
 /// `MinAtar/Seaquest-v1`: steer a submarine (0 stay, 1 left, 2 up, 3 right, 4 down, 5 fire) among fish and enemy submarines, 1 for each
 /// that it hits, and gather divers. Air is used up below the surface; surfacing costs one diver, and with six it gives up to 10 by the air
@@ -351,6 +258,18 @@ impl Seaquest {
 
 impl Game for Seaquest {
     const CHANNELS: usize = 10;
+    const COLORS: &'static [(usize, Rgb)] = &[
+        (TRAIL, hues::TRAIL),
+        (OXYGEN, hues::AIR),
+        (RESCUED, hues::TREASURE),
+        (DIVER, hues::TREASURE),
+        (FISH, hues::PREY),
+        (ENEMY_SUB, hues::ENEMY),
+        (ENEMY_BULLET, hues::ENEMY_SHOT),
+        (BACK, hues::PLAYER_DIM),
+        (FRONT, hues::PLAYER),
+        (FRIENDLY_BULLET, hues::SHOT),
+    ];
     const MOVES: &'static [Move] = &[Move::Stay, Move::Left, Move::Up, Move::Right, Move::Down, Move::Fire];
     const NUMBERS: usize = 12 + 2 * FEW + 3 * ENEMIES;
     const RAMPS: bool = true;

@@ -1,8 +1,9 @@
 //! Aliens that come down.
 
-use super::{Game, Grid, LAST, Move, Numbers, SIZE};
+use super::{Game, Grid, LAST, Move, Numbers, SIZE, hues};
 use crate::EnvError;
 use crate::chance::Chance;
+use crate::scene::Rgb;
 
 const CANNON: usize = 0;
 const ALIEN: usize = 1;
@@ -99,6 +100,8 @@ impl SpaceInvaders {
 
 impl Game for SpaceInvaders {
     const CHANNELS: usize = 6;
+    const COLORS: &'static [(usize, Rgb)] =
+        &[(ALIEN, hues::PREY), (CANNON, hues::PLAYER), (ENEMY_BULLET, hues::ENEMY_SHOT), (FRIENDLY_BULLET, hues::SHOT)];
     const MOVES: &'static [Move] = &[Move::Stay, Move::Left, Move::Right, Move::Fire];
     const NUMBERS: usize = 7 + 3 * SIZE;
     const RAMPS: bool = true;

@@ -5,7 +5,8 @@ use crate::classic::numbers;
 use crate::dopamine::whole;
 use crate::params::{Arguments, Param};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::colors;
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 /// Cards of one hand: the sum with aces as 1, whether there is an ace, and their number.
@@ -170,5 +171,28 @@ impl Env for Blackjack {
         (self.player, self.dealer, self.open) = (player, dealer, open);
         self.observe(observation);
         Ok(())
+    }
+
+    /// Sums of both hands; of the dealer's, the open card until the player sticks.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        let mut scene = Scene::new(500.0, 400.0, [35, 110, 80]);
+        let sticks = last.is_some_and(|last| last.action[0] != 1.0);
+        let dealer = if sticks { self.dealer.total() } else { self.open };
+        let ace = if self.player.usable_ace() { "player, with an ace of 11" } else { "player" };
+        let reward = last.map_or(0.0, |last| last.reward);
+        for (sum, name, y, won) in
+            [(dealer, "dealer", 290.0, reward < 0.0), (self.player.total(), ace, 110.0, reward > 0.0)]
+        {
+            let frame = if won { colors::GOLD } else { colors::INK };
+            scene.rectangle([205.0, y - 60.0], [90.0, 120.0], frame);
+            scene.rectangle([210.0, y - 55.0], [80.0, 110.0], colors::WHITE);
+            scene.text(sum.to_string(), [250.0, y], 48.0, if sum > 21 { colors::BAD } else { colors::INK });
+            scene.text(name, [250.0, y - 82.0], 20.0, colors::WHITE);
+        }
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        1.0
     }
 }

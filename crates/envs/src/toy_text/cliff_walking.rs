@@ -6,7 +6,8 @@ use crate::classic::numbers;
 use crate::dopamine::whole;
 use crate::params::{Arguments, Param};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::colors;
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 const ROWS: usize = 4;
@@ -108,5 +109,30 @@ impl<const SLIPPERY: bool> Env for CliffWalking<SLIPPERY> {
         self.cell = whole("cell", cell, 0..=(ROWS * COLUMNS) as i64 - 1)? as usize;
         observation[0] = self.cell as f32;
         Ok(())
+    }
+
+    /// The path; a ring round the walker tells of a fall.
+    fn scene(&self, last: Option<LastStep<'_>>) -> Option<Scene> {
+        const CELL: f64 = 48.0;
+        let mut scene = Scene::board(ROWS, COLUMNS, CELL, |row, column| match row * COLUMNS + column {
+            START | GOAL => [178, 242, 187],
+            cell if cell > START => [28, 60, 110],
+            _ if (row + column) % 2 == 0 => [241, 243, 245],
+            _ => [233, 236, 239],
+        });
+        for (cell, letter) in [(START, "S"), (GOAL, "G")] {
+            let at = scene.cell_center(cell / COLUMNS, cell % COLUMNS, CELL);
+            scene.text(letter, at, 0.5 * CELL, colors::INK);
+        }
+        let walker = scene.cell_center(self.cell / COLUMNS, self.cell % COLUMNS, CELL);
+        if last.is_some_and(|last| last.reward < -1.0) {
+            scene.disc(walker, 0.48 * CELL, colors::BAD);
+        }
+        scene.disc(walker, 0.34 * CELL, colors::WALKER);
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        4.0
     }
 }

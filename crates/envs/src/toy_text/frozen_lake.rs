@@ -6,7 +6,8 @@ use crate::classic::numbers;
 use crate::dopamine::whole;
 use crate::params::{Arguments, Param, ParamDefault, ParamKind};
 use crate::registry::Parametric;
-use crate::{Env, EnvError, Space, Step};
+use crate::scene::colors;
+use crate::{Env, EnvError, LastStep, Scene, Space, Step};
 use striatum_rng::Stream;
 
 const FOUR: &str = "SFFF/FHFH/FFFH/HFFG";
@@ -169,5 +170,33 @@ impl<const LARGE: bool> Env for FrozenLake<LARGE> {
         self.cell = whole("cell", cell, 0..=self.cells.len() as i64 - 1)? as usize;
         observation[0] = self.cell as f32;
         Ok(())
+    }
+
+    fn scene(&self, _: Option<LastStep<'_>>) -> Option<Scene> {
+        let rows = self.cells.len() / self.columns;
+        let cell = (512.0 / rows.max(self.columns) as f64).clamp(8.0, 96.0).floor();
+        let mut scene = Scene::board(rows, self.columns, cell, |row, column| match row + column {
+            even if even % 2 == 0 => [219, 236, 247],
+            _ => [205, 227, 241],
+        });
+        for (i, letter) in self.cells.iter().enumerate() {
+            let at = scene.cell_center(i / self.columns, i % self.columns, cell);
+            match letter {
+                b'H' => scene.disc(at, 0.38 * cell, [28, 60, 110]),
+                b'S' => scene.text("S", at, 0.5 * cell, colors::INK),
+                b'G' => {
+                    scene.disc(at, 0.38 * cell, [178, 242, 187]);
+                    scene.text("G", at, 0.5 * cell, colors::INK);
+                }
+                _ => {}
+            }
+        }
+        let walker = scene.cell_center(self.cell / self.columns, self.cell % self.columns, cell);
+        scene.disc(walker, 0.26 * cell, colors::WALKER);
+        Some(scene)
+    }
+
+    fn frame_rate(&self) -> f32 {
+        4.0
     }
 }

@@ -1,5 +1,6 @@
 //! Parity with what `scripts/record_toy_text.py` recorded from Gymnasium: all transitions, and runs given the same random numbers.
 
+use super::taxi::mask;
 use super::{Blackjack, CliffWalking, FrozenLake, Outcome, Outcomes, Taxi};
 use crate::chance::replay::{Draw, Replay};
 use crate::registry::Parametric;
@@ -24,6 +25,8 @@ struct Recorded {
     reward_threshold: Option<f32>,
     /// By state and action.
     table: Option<Vec<Vec<Chances>>>,
+    /// By state, which actions change it.
+    masks: Option<Vec<[u8; 6]>>,
     run: Run,
 }
 
@@ -191,6 +194,22 @@ fn spaces_limits_and_thresholds_are_gymnasiums() {
     }
     let (three, four) = (task("Taxi-v3").unwrap(), task("Taxi-v4").unwrap());
     assert_eq!((three.time_limit, three.solved_at, three.params), (four.time_limit, four.solved_at, four.params));
+}
+
+#[test]
+fn masks_are_gymnasiums() {
+    let recorded = fixture().tasks.into_iter().find_map(|recorded| recorded.masks).unwrap();
+    assert_eq!(recorded.len(), 500);
+    for (state, expected) in recorded.into_iter().enumerate() {
+        assert_eq!(mask(state).map(u8::from), expected, "state {state}");
+    }
+    let mut env = make_one_with("Taxi-v3", &Params::default().with("mask", true)).unwrap();
+    let mut observation = vec![2.0; env.observation_space().width()];
+    // At the red stand, where the passenger waits for a drive to the green one: down, right past the open side, and picking up.
+    env.set_state(&[1.0, 0.0], &mut observation).unwrap();
+    let marks = observation.split_off(500);
+    assert_eq!((observation[1], observation.iter().sum::<f32>()), (1.0, 1.0));
+    assert_eq!((marks, env.action_mask_width()), (vec![1.0, 0.0, 1.0, 0.0, 1.0, 0.0], 6));
 }
 
 #[test]

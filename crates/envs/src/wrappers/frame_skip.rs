@@ -4,7 +4,7 @@ use super::layer::{Inner, Wrapper};
 use super::pixels;
 use super::state::{Reader, push_words};
 use super::tally::marked;
-use crate::{EnvError, Pixel, StepBuffers, VecEnv};
+use crate::{EnvError, Pixel, Repeat, StepBuffers, VecEnv};
 
 /// Takes each action `times` times, or until the episode ends, and sums the rewards. Of pictures, each pixel is the larger one of the
 /// last two, as Stable-Baselines3's `MaxAndSkipEnv`; the last picture of an episode is made of its own last two in the step.
@@ -12,6 +12,8 @@ pub(super) struct FrameSkip {
     times: u32,
     /// What pictures are made of, if the last two become one.
     pool: Option<Pixel>,
+    /// Whether the inner batch does it by itself.
+    given: bool,
     /// Who goes on, `[N]`.
     going: Vec<bool>,
     rewards: Vec<f32>,
@@ -27,7 +29,8 @@ pub(super) struct FrameSkip {
 impl FrameSkip {
     pub fn new(envs: &dyn VecEnv, times: u32, pool: Option<Pixel>) -> Self {
         let (count, width) = (envs.num_envs(), envs.observation_space().width());
-        let pooled = if pool.is_some() { count * width } else { 0 };
+        let (given, kept) = (envs.can_repeat(), envs.keeps_episodes());
+        let room = |is_used: bool| vec![0.0; if pool.is_some() && is_used { count * width } else { 0 }];
         Self {
             times,
             pool,
@@ -35,8 +38,9 @@ impl FrameSkip {
             rewards: vec![0.0; count],
             terminated: vec![0.0; count],
             truncated: vec![0.0; count],
-            other: vec![0.0; pooled],
-            last: if envs.snapshot().state_width > 0 { vec![0.0; pooled] } else { Vec::new() },
+            other: room(!given),
+            last: room(kept),
+            given,
             width,
         }
     }
@@ -82,6 +86,10 @@ impl FrameSkip {
 }
 
 impl Wrapper for FrameSkip {
+    fn pace(&self) -> u32 {
+        self.times
+    }
+
     fn started(&mut self, _: &mut Inner<'_>, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
         self.keep(active, observations);
         Ok(())
@@ -94,6 +102,12 @@ impl Wrapper for FrameSkip {
         actions: &[f32],
         mut out: StepBuffers<'_>,
     ) -> Result<(), EnvError> {
+        if self.given {
+            inner.repeat = Some(Repeat { times: self.times, pool: self.pool.is_some() });
+            inner.step(active, actions, out.reborrow())?;
+            self.keep(active, out.observations);
+            return Ok(());
+        }
         self.going.copy_from_slice(active);
         marked(active).for_each(|env| out.rewards[env] = 0.0);
         for round in 0..self.times {

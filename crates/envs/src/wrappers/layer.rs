@@ -2,7 +2,7 @@
 
 use super::state::{self, Reader};
 use super::tally::Tally;
-use crate::{Account, EnvError, Frame, Snapshot, Space, StepBuffers, VecEnv};
+use crate::{Account, EnvError, Frame, Moment, Picture, Repeat, Snapshot, Space, StepBuffers, VecEnv};
 
 /// What changes actions, rewards, or when episodes begin and end.
 pub(super) trait Wrapper: Send {
@@ -21,6 +21,16 @@ pub(super) trait Wrapper: Send {
         out: StepBuffers<'_>,
     ) -> Result<(), EnvError>;
 
+    /// Whether a step of its own is one of the inner batch, with the same action, so that it can as well be several in one go.
+    fn can_repeat(&self) -> bool {
+        false
+    }
+
+    /// How many steps of the inner batch are one of the wrapper's.
+    fn pace(&self) -> u32 {
+        1
+    }
+
     /// Writes what is needed of environment `env` to go on.
     fn save(&self, _env: usize, _state: &mut Vec<f64>) {}
 
@@ -35,12 +45,17 @@ pub(super) trait Wrapper: Send {
 pub(super) struct Inner<'a> {
     pub envs: &'a mut dyn VecEnv,
     pub tally: &'a mut Tally,
+    /// How the wrapper's own step is made of several.
+    pub repeat: Option<Repeat>,
 }
 
 impl Inner<'_> {
     /// A step of the environments that `active` marks, which counts as a part of the wrapper's own step.
     pub fn step(&mut self, active: &[bool], actions: &[f32], mut out: StepBuffers<'_>) -> Result<(), EnvError> {
-        step_marked(self.envs, active, actions, out.reborrow())?;
+        match self.repeat {
+            Some(repeat) => self.envs.step_repeated(active, actions, repeat, out.reborrow())?,
+            None => step_marked(self.envs, active, actions, out.reborrow())?,
+        }
         self.tally.add(self.envs, active, &out);
         Ok(())
     }
@@ -141,7 +156,7 @@ impl<W: Wrapper> Wrapped<W> {
         for (env, (&episodes, &steps)) in snapshot.episodes.iter().zip(&snapshot.total_steps).enumerate() {
             self.wrapper.count_from(env, episodes, steps);
         }
-        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally };
+        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally, repeat: None };
         self.wrapper.started(&mut inner, &self.everyone, observations)
     }
 }
@@ -161,30 +176,50 @@ impl<W: Wrapper> VecEnv for Wrapped<W> {
         self.continuing
     }
 
+    fn frame_rate(&self) -> f32 {
+        self.inner.frame_rate() / self.wrapper.pace() as f32
+    }
+
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {
         self.wrapper.seed(seed, first);
         self.tally.clear();
         self.inner.reset(seed, first, observations)?;
-        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally };
+        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally, repeat: None };
         self.wrapper.started(&mut inner, &self.everyone, observations)
     }
 
     fn step(&mut self, actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
         self.tally.begin(&self.everyone);
-        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally };
+        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally, repeat: None };
         self.wrapper.step(&mut inner, &self.everyone, actions, out)
     }
 
     fn step_active(&mut self, active: &[bool], actions: &[f32], out: StepBuffers<'_>) -> Result<(), EnvError> {
         self.tally.begin(active);
-        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally };
+        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally, repeat: None };
+        self.wrapper.step(&mut inner, active, actions, out)
+    }
+
+    fn can_repeat(&self) -> bool {
+        self.wrapper.can_repeat() && self.inner.can_repeat()
+    }
+
+    fn step_repeated(
+        &mut self,
+        active: &[bool],
+        actions: &[f32],
+        repeat: Repeat,
+        out: StepBuffers<'_>,
+    ) -> Result<(), EnvError> {
+        self.tally.begin(active);
+        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally, repeat: Some(repeat) };
         self.wrapper.step(&mut inner, active, actions, out)
     }
 
     fn reset_active(&mut self, active: &[bool], observations: &mut [f32]) -> Result<(), EnvError> {
         self.tally.drop_carried(active);
         self.inner.reset_active(active, observations)?;
-        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally };
+        let mut inner = Inner { envs: &mut *self.inner, tally: &mut self.tally, repeat: None };
         self.wrapper.started(&mut inner, active, observations)
     }
 
@@ -194,7 +229,7 @@ impl<W: Wrapper> VecEnv for Wrapped<W> {
 
     fn snapshot(&self) -> Snapshot {
         let inner = self.inner.snapshot();
-        if inner.state_width == 0 {
+        if !self.inner.keeps_episodes() {
             return inner;
         }
         state::extend(inner, |env, state| {
@@ -205,7 +240,7 @@ impl<W: Wrapper> VecEnv for Wrapped<W> {
 
     fn restore(&mut self, snapshot: &Snapshot, observations: &mut [f32]) -> Result<(), EnvError> {
         self.wrapper.seed(snapshot.seed, snapshot.first);
-        if snapshot.state_width == 0 {
+        if !self.inner.keeps_episodes() {
             return self.start_anew(snapshot, observations);
         }
         let mut own = Vec::new();

@@ -8,14 +8,16 @@
 //! ([`step_active`]), so that an environment does the same whatever those beside it do. [`account`] gives the task's own
 //! rewards and ends: rewards of inserted steps count with the step that follows.
 //!
-//! A snapshot holds the wrappers' state behind that of the inner batch. A batch without a state starts new episodes when it is restored,
-//! and so do its wrappers.
+//! A snapshot holds the wrappers' state behind that of the inner batch. A batch that [cannot keep] its episodes
+//! starts new ones when it is restored, and so do the wrappers.
 //!
 //! [`step_active`]: crate::VecEnv::step_active
 //! [`account`]: crate::VecEnv::account
+//! [cannot keep]: crate::VecEnv::keeps_episodes
 
 mod action_rescale;
 mod episodic_life;
+mod exact;
 mod fire_reset;
 mod flatten;
 mod frame_skip;
@@ -50,6 +52,10 @@ macro_rules! forward {
             self.inner.solved_at()
         }
 
+        fn keeps_episodes(&self) -> bool {
+            self.inner.keeps_episodes()
+        }
+
         fn lives(&self) -> Option<&[u32]> {
             self.inner.lives()
         }
@@ -62,8 +68,24 @@ macro_rules! forward {
             self.inner.action_names()
         }
 
+        fn processes(&self) -> Option<usize> {
+            self.inner.processes()
+        }
+
+        fn take_notes(&mut self) -> Vec<String> {
+            self.inner.take_notes()
+        }
+
         fn frame(&mut self, env: usize) -> Result<Option<Frame>, EnvError> {
             self.inner.frame(env)
+        }
+
+        fn watch(&mut self) {
+            self.inner.watch();
+        }
+
+        fn picture(&mut self, env: usize, moment: Moment) -> Result<Option<Picture>, EnvError> {
+            self.inner.picture(env, moment)
         }
     };
 }

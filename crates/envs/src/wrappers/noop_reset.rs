@@ -65,6 +65,10 @@ impl Wrapper for NoopReset {
         if self.between.mark_ended(active, &out) { self.wait(inner, out.observations) } else { Ok(()) }
     }
 
+    fn can_repeat(&self) -> bool {
+        true
+    }
+
     fn save(&self, env: usize, state: &mut Vec<f64>) {
         state.push(self.episodes[env].into());
     }

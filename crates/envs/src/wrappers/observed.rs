@@ -3,7 +3,7 @@
 use super::state::{self, Reader};
 use super::tally::marked;
 use super::wrap::with_marks;
-use crate::{Account, EnvError, Frame, Snapshot, Space, StepBuffers, VecEnv};
+use crate::{Account, EnvError, Frame, Moment, Picture, Snapshot, Space, StepBuffers, VecEnv};
 
 /// What makes observations of others, environment by environment.
 pub(super) trait View: Send {
@@ -148,6 +148,10 @@ impl<V: View> VecEnv for Observed<V> {
         self.inner.continuing()
     }
 
+    fn frame_rate(&self) -> f32 {
+        self.inner.frame_rate()
+    }
+
     fn reset(&mut self, seed: u64, first: u32, observations: &mut [f32]) -> Result<(), EnvError> {
         self.inner.reset(seed, first, &mut self.eye.observations)?;
         self.eye.see_started(&self.everyone, observations)
@@ -187,14 +191,14 @@ impl<V: View> VecEnv for Observed<V> {
 
     fn snapshot(&self) -> Snapshot {
         let inner = self.inner.snapshot();
-        if inner.state_width == 0 {
+        if !self.keeps_episodes() {
             return inner;
         }
         state::extend(inner, |env, state| self.eye.view.save(env, state))
     }
 
     fn restore(&mut self, snapshot: &Snapshot, observations: &mut [f32]) -> Result<(), EnvError> {
-        if snapshot.state_width == 0 {
+        if !self.keeps_episodes() {
             self.inner.restore(snapshot, &mut self.eye.observations)?;
             return self.eye.see_started(&self.everyone, observations);
         }

@@ -60,12 +60,49 @@ def flat_mask(mask, width):
     return mask != 0
 
 
+def action_names(env, action):
+    """What the choices are called, as those of Atari games are; none if they have no names."""
+    try:
+        names = env.get_wrapper_attr("get_action_meanings")
+    except AttributeError:
+        return []
+    return [str(name) for name in names()] if action.discrete and callable(names) else []
+
+
+class Repeating:
+    """An environment that takes each action several times or until its episode ends, and sums the rewards. If `pool` is set, its pictures
+    are the brighter ones of the last two of a step, pixel by pixel."""
+
+    def __init__(self, env, times, pool):
+        self.env, self.times, self.pool, self.reset, self.before = env, times, pool, env.reset, None
+
+    def step(self, action):
+        total, observation = 0.0, None
+        for k in range(self.times):
+            if k > 0 and self.pool:
+                # The task may give the same array every time.
+                self.keep(observation)
+            observation, reward, terminal, cut, info = self.env.step(action)
+            total += float(reward)
+            if terminal or cut:
+                break
+        if k > 0 and self.pool:
+            observation = np.maximum(observation, self.before)
+        return observation, total, terminal, cut, info
+
+    def keep(self, observation):
+        if self.before is None:
+            self.before = np.empty_like(observation)
+        np.copyto(self.before, observation)
+
+
 class Single:
     """Some environments of one task."""
 
     def __init__(self, options):
         self.options = options
         self.current = None
+        self.watched, self.last_frames = False, {}
         self.envs = [make(options)]
         env = self.envs[0]
         self.observation = Observation(env.observation_space)
@@ -77,16 +114,21 @@ class Single:
         env = self.envs[0]
         _, info = env.reset(seed=0)
         self.current = None
-        self.masked = self.action.discrete and mask_source(env, info) is not None
+        # Rows of pixels have no room for a mask.
+        may_be_masked = self.action.discrete and not self.observation.picture
+        self.masked = may_be_masked and mask_source(env, info) is not None
         self.has_lives = "lives" in info
         spec = env.spec
         return {
             "time_limit": getattr(spec, "max_episode_steps", None),
             "solved_at": getattr(spec, "reward_threshold", None),
-            "render_modes": list(env.metadata.get("render_modes", [])),
             "counts": False,
             "together": False,
+            "action_names": action_names(env, self.action),
         }
+
+    def metadata(self):
+        return self.envs[0].metadata
 
     def attach(self, memory):
         """Makes the other environments, and views of the shared memory."""
@@ -98,6 +140,7 @@ class Single:
         self.write_final = [self.observation.writer(row[:words]) for row in memory.finals]
         self.actions = self.action.reader(memory.actions)
         self.everyone = range(memory.count)
+        self.repeat = None
         self.masks = [None] * memory.count
         self.plain = not self.masked and not self.has_lives
 
@@ -110,8 +153,15 @@ class Single:
             self.write[i](observation)
             self.extras(i, info)
 
-    def step(self, chosen):
-        memory, write, envs = self.memory, self.write, self.envs
+    def repeating(self, times, pool):
+        """The environments as such that take each action several times."""
+        if (times, pool) != self.repeat:
+            self.repeat = (times, pool)
+            self.repeated = [Repeating(env, times, pool) for env in self.envs]
+        return self.repeated
+
+    def step(self, chosen, envs=None):
+        memory, write, envs = self.memory, self.write, envs or self.envs
         rewards, terminated, truncated = memory.rewards, memory.terminated, memory.truncated
         actions, plain = self.actions(), self.plain
         for i in chosen:
@@ -124,6 +174,8 @@ class Single:
                 self.write_final[i](observation)
                 if self.masked:
                     self.write_mask(memory.finals[i], i, info)
+                if self.watched:
+                    self.last_frames[i] = self.frame(i)
                 observation, info = envs[i].reset(seed=memory.seeds[i])
             else:
                 terminated[i] = truncated[i] = 0.0

@@ -12,7 +12,8 @@ class Unsupported(Exception):
 
 def bounds(values):
     """Bounds as JSON; none where there is none."""
-    return [float(v) if abs(v) <= LARGEST else None for v in np.asarray(values, dtype=np.float64).ravel()]
+    # Plus 0: a bound of -0.0 is one of 0.0.
+    return [float(v) + 0.0 if abs(v) <= LARGEST else None for v in np.asarray(values, dtype=np.float64).ravel()]
 
 
 def box(low, high):
@@ -57,6 +58,13 @@ class Observation:
             describe(space, "", self.names, low, high)
             self.description = {"kind": "box", "low": low, "high": high}
             self.words = len(low)
+
+    def with_mask(self, width):
+        """The description of rows that end with a mask of so many numbers."""
+        if width == 0:
+            return self.description
+        low, high = self.description["low"], self.description["high"]
+        return {"kind": "box", "low": low + [0.0] * width, "high": high + [1.0] * width}
 
     def writer(self, row):
         """A function that writes a value into `row`, `[words]` of float32."""
@@ -194,7 +202,8 @@ class Action:
         space, count = self.space, len(numbers)
         if isinstance(space, spaces.Discrete):
             flat, start = numbers.reshape(count), self.start
-            return flat.tolist if start == 0 else lambda: (flat + start).tolist()
+            # NumPy's integers, as vector environments give them: those that `Discrete.contains` is quicker with.
+            return lambda: list(flat + start)
         shaped = numbers.reshape((count, *self.shape))
         if isinstance(space, spaces.MultiDiscrete):
             start, dtype = self.start, space.dtype

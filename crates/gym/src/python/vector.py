@@ -84,6 +84,8 @@ class Vector:
         self.options = options
         self.kind = EnvPool if options["kind"] == "envpool" else GymnasiumVector
         self.current = None
+        # What it looks like where an episode ends, only a host of single environments can tell.
+        self.watched, self.last_frames = False, {}
         self.vector = self.kind(options, 1, 0)
         self.observation = Observation(self.vector.space)
         self.action = Action(self.vector.actions)
@@ -91,15 +93,18 @@ class Vector:
     def describe(self):
         vector = self.vector
         _, info = vector.reset([0])
-        self.masked = self.action.discrete and "action_mask" in info
+        self.masked = self.action.discrete and not self.observation.picture and "action_mask" in info
         self.has_lives = "lives" in info
         return {
             "time_limit": vector.time_limit,
             "solved_at": vector.solved_at,
-            "render_modes": list(getattr(vector.envs, "metadata", {}).get("render_modes", [])),
             "counts": vector.mode == AutoresetMode.NEXT_STEP,
             "together": True,
+            "action_names": [],
         }
+
+    def metadata(self):
+        return getattr(self.vector.envs, "metadata", {})
 
     def attach(self, memory):
         self.memory = memory

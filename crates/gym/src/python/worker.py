@@ -1,7 +1,7 @@
 """The worker's side of the bridge: waits for commands, obeys, answers.
 
 Descriptor 0 is a socket to the trainer, descriptor 1 the file that is shared with it. A command is a byte, or one line of JSON; the answer to
-either is the byte `k`, or one line of JSON. Numbers never go through the socket but for pictures.
+either is the byte `k`, or one line of JSON; `w` has none. Numbers never go through the socket but for pictures.
 """
 
 import ctypes
@@ -33,6 +33,7 @@ class Memory:
             flat = np.frombuffer(self.map, kind, int(np.prod(shape)), at[name])
             return flat.reshape(shape)
 
+        self.repeat = np.frombuffer(self.map, np.uint32, 2, 20)
         self.active = array("active", np.uint8, self.count)
         self.actions = array("actions", np.int64 if message["discrete"] else np.float32, self.count, int(action))
         self.observations = array("observations", np.float32, self.count, int(row))
@@ -63,6 +64,8 @@ class Worker:
                 break
             try:
                 answer = self.obey(command)
+                if answer is None:
+                    continue
             except BaseException as error:  # noqa: BLE001: whatever it is, the trainer has to know
                 answer = self.failure(error)
             self.send(answer)
@@ -77,12 +80,22 @@ class Worker:
         elif command == b"a":
             self.phase = "step"
             host.step(np.flatnonzero(host.memory.active).tolist())
+        elif command == b"p":
+            self.phase = "step"
+            host.step(host.everyone, host.repeating(*host.memory.repeat.tolist()))
+        elif command == b"q":
+            self.phase = "step"
+            host.step(np.flatnonzero(host.memory.active).tolist(), host.repeating(*host.memory.repeat.tolist()))
         elif command == b"r":
             self.phase = "reset"
             host.reset(np.flatnonzero(host.memory.active).tolist())
-        elif command == b"f":
+        elif command in (b"f", b"e"):
             self.phase = "render"
-            return self.frame(int(np.flatnonzero(host.memory.active)[0]))
+            env = int(np.flatnonzero(host.memory.active)[0])
+            return self.frame(host.frame(env) if command == b"f" else host.last_frames.get(env))
+        elif command == b"w":
+            host.watched = True
+            return None
         elif command == b"{":
             message = json.loads(b"{" + self.line())
             return self.open(message) if message["do"] == "open" else self.attach(message)
@@ -112,8 +125,11 @@ class Worker:
         self.phase = "reset"
         description = self.host.describe()
         host = self.host
+        metadata = host.metadata()
         description |= {
-            "observation": host.observation.description,
+            "render_modes": list(metadata.get("render_modes", [])),
+            "frame_rate": float(metadata["render_fps"]) if metadata.get("render_fps") else None,
+            "observation": host.observation.with_mask(host.action.logits if host.masked else 0),
             "action": host.action.description,
             "names": host.observation.names,
             "words": host.observation.words,
@@ -131,8 +147,7 @@ class Worker:
         gc.freeze()
         return b"k"
 
-    def frame(self, env):
-        picture = self.host.frame(env)
+    def frame(self, picture):
         if isinstance(picture, list):
             picture = picture[-1] if picture else None
         picture = None if picture is None else np.ascontiguousarray(picture)

@@ -89,7 +89,7 @@ fn masks_stand_behind_the_observation() {
         let mut task = task("Masked", 2, 2);
         task.arguments = Params::default().with("by", by);
         let mut rig = Rig::new(&task, 0);
-        assert_eq!((rig.envs.action_mask_width(), rig.envs.observation_space().width()), (3, 1));
+        assert_eq!((rig.envs.action_mask_width(), rig.envs.observation_space().width()), (3, 4));
         assert_eq!(rig.observations, [0., 1., 0., 0., 0., 1., 0., 0.]);
         rig.step(&[0.0, 0.0]).unwrap();
         assert_eq!(rig.observations, [1., 0., 1., 0., 1., 0., 1., 0.]);

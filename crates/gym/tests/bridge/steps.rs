@@ -4,7 +4,7 @@ use crate::Test;
 use crate::common::{Rig, python, task};
 use serde_json::{Value, json};
 use std::process::Command;
-use striatum_envs::{EnvError, Params, Purpose, Stream, VecEnv};
+use striatum_envs::{EnvError, Moment, Params, Picture, Purpose, Stream, VecEnv};
 use striatum_gym::{Task, describe};
 
 pub const TESTS: &[Test] = &[
@@ -194,6 +194,14 @@ fn pictures_come_from_the_environment_asked_for() {
         assert_eq!(frame.rgb[..3], [steps, 0, 0], "environment {env}");
         assert_eq!(frame.rgb[(6 + 2) * 3..][..3], [7, 8, 9]);
     }
+    rig.envs.watch();
+    assert_eq!(rig.envs.picture(0, Moment::End), Ok(None), "no episode has ended");
+    for _ in 0..4 {
+        rig.step(&[0.0; 3]).unwrap();
+    }
+    assert_eq!(rig.truncated[0], 1.0, "after 6 steps");
+    let Ok(Some(Picture::Frame(end))) = rig.envs.picture(0, Moment::End) else { panic!("no picture") };
+    assert_eq!((end.rgb[0], rig.envs.frame(0).unwrap().expect("a picture").rgb[0]), (6, 0));
     let mut without = Rig::new(&task("Masked", 1, 1), 0);
     assert_eq!(without.envs.frame(0), Ok(None));
 }

@@ -12,7 +12,12 @@ pub fn python() -> PathBuf {
 
 /// Whether it has Gymnasium.
 pub fn has_gymnasium() -> bool {
-    let found = Command::new(python()).args(["-c", "import gymnasium"]).output();
+    has_modules("gymnasium")
+}
+
+/// Whether it has these modules.
+pub fn has_modules(names: &str) -> bool {
+    let found = Command::new(python()).args(["-c", &format!("import {names}")]).output();
     found.is_ok_and(|output| output.status.success())
 }
 
@@ -45,7 +50,7 @@ impl Rig {
 
     pub fn open(task: &Task, seed: u64) -> Result<Self, EnvError> {
         let envs = make(task, task.num_envs)?;
-        let (n, width) = (task.num_envs, envs.observation_space().width() + envs.action_mask_width());
+        let (n, width) = (task.num_envs, envs.observation_space().width());
         let numbers = || vec![0.0; n];
         let (observations, finals) = (vec![0.0; n * width], vec![0.0; n * width]);
         let mut rig =

@@ -6,22 +6,22 @@
 struct Line([f32; 16]);
 
 /// A zeroed slice of `f32` that starts on a cache line.
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     lines: Vec<Line>,
     len: usize,
 }
 
 impl Buffer {
-    pub(super) fn new(len: usize) -> Self {
+    pub(crate) fn new(len: usize) -> Self {
         Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
     }
 
-    pub(super) fn as_slice(&self) -> &[f32] {
+    pub(crate) fn as_slice(&self) -> &[f32] {
         // SAFETY: a `Line` is 16 `f32` without padding, and there are at least `len` of them in all.
         unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
 
-    pub(super) fn as_mut_slice(&mut self) -> &mut [f32] {
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [f32] {
         // SAFETY: as above, and `self` is borrowed exclusively.
         unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
     }

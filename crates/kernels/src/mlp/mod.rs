@@ -17,8 +17,9 @@ mod spec;
 mod tile;
 
 pub use activation::mlp_activate;
+pub(crate) use buffer::Buffer;
 pub use cpu::{MlpCpu, TilePass};
-pub(crate) use pack::copy;
+pub(crate) use pack::{copy, packed_at};
 pub use simd::SimdLevel;
 pub(crate) use simd::{Job, Simd};
 pub use spec::{Activation, MlpSpec, ParamList, ParamSpec};

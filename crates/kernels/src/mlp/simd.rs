@@ -37,7 +37,7 @@ impl SimdLevel {
     }
 
     /// `self` if this machine runs it, else [`SimdLevel::Portable`].
-    pub(super) fn checked(self) -> Self {
+    pub(crate) fn checked(self) -> Self {
         if Self::available().contains(&self) { self } else { Self::Portable }
     }
 

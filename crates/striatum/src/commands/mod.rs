@@ -50,7 +50,7 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// Makes batches of the task that a configuration names, with its parameters.
+/// Makes batches of the task that a configuration names, with its parameters and wrappers.
 fn environments(config: &Config) -> impl Fn(usize) -> Result<Box<dyn VecEnv>, TrainError> {
     move |count| tasks::make(config, count)
 }

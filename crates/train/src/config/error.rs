@@ -97,6 +97,23 @@ pub enum ConfigError {
         /// The nearest number that divides them.
         fix: usize,
     },
+    /// States of a memory that no machine has room for.
+    #[error(
+        "`network.memory_width` ({width}) makes {numbers} numbers that a rollout of {samples} samples remembers, and there is room for \
+         {max}; try {fix}, or fewer `num_envs`"
+    )]
+    Remembered {
+        /// Width of the memory.
+        width: usize,
+        /// Numbers of all states of a rollout.
+        numbers: usize,
+        /// Samples of a rollout.
+        samples: usize,
+        /// The most numbers.
+        max: usize,
+        /// A width that fits.
+        fix: usize,
+    },
     /// Sequences that do not divide the rollout's steps.
     #[error("`ppo.sequence_length` ({length}) must divide `ppo.num_steps` ({steps}); try {fix}, or 0 for all of them")]
     SequenceLength {

@@ -255,7 +255,7 @@ pub const KEYS: &[Key] = &[
     key(
         "network.memory",
         Kind::OneOf(&["none", "gru", "lstm", "mingru"]),
-        "What is kept between steps, after the hidden layers; it is forgotten where an episode starts.",
+        "What is kept between steps, after the hidden layers, and forgotten where an episode starts; the burn engine has it.",
     ),
     key("network.memory_width", Kind::Whole { min: 1, max: 1024 }, "Width of the memory."),
     key("network.shared_trunk", Kind::Flag, "Whether actor and critic share their hidden layers."),
@@ -391,7 +391,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "wrappers.time_limit",
-        Kind::Whole { min: 0, max: u32::MAX as u64 },
+        Kind::Whole { min: 0, max: 1 << 30 },
         "Steps of the agent after which an episode is cut; 0 is off.",
     ),
     key(

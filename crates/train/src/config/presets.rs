@@ -30,11 +30,19 @@ presets!(
     "Vigour-v0",
     "CartPoleNoVel-v1",
     "RepeatPrevious-v0",
+    "FrozenLake-v1",
+    "FrozenLake8x8-v1",
+    "CliffWalking-v1",
+    "CliffWalkingSlippery-v1",
+    "Taxi-v3",
+    "Taxi-v4",
+    "Blackjack-v1",
     "MinAtar/Breakout-v1",
     "MinAtar/Asterix-v1",
     "MinAtar/Freeway-v1",
     "MinAtar/Seaquest-v1",
     "MinAtar/SpaceInvaders-v1";
+    "ALE",
     "LunarLander-v3",
     "LunarLanderContinuous-v3",
     "BipedalWalker-v3",
@@ -44,20 +52,34 @@ presets!(
 );
 
 /// The built-in preset of a task and an algorithm; other tasks use the defaults. A built-in task keeps its preset when it is Gymnasium's
-/// that is asked for.
+/// that is asked for. All games of the Arcade Learning Environment share one.
 #[must_use]
 pub fn preset(task: &str, algo: Algorithm) -> Option<&'static str> {
     let of = |task: &str| PRESETS.iter().find(|preset| (preset.0, preset.1) == (task, algo)).map(|preset| preset.2);
+    let task = if task.starts_with(ALE) { "gym:ALE" } else { task };
     of(task).or_else(|| of(task.strip_prefix("gym:")?))
 }
 
-/// The settings that a preset of wrappers stands for, if it has any for the task.
+/// How the games of the Arcade Learning Environment begin.
+const ALE: &str = "gym:ALE/";
+
+/// CleanRL's wrappers.
+macro_rules! atari {
+    () => {
+        include_str!("../../../../configs/wrappers/atari.toml")
+    };
+}
+
+/// The settings that a preset of wrappers stands for, if it has any for the task. Where the game itself would repeat actions, it is told not
+/// to.
 #[must_use]
 pub fn wrapper_preset(task: &str, preset: WrapperPreset) -> Option<&'static str> {
-    let atari = match preset {
-        WrapperPreset::Auto => task.starts_with("gym:ALE/"),
-        WrapperPreset::None => false,
-        WrapperPreset::Atari => true,
-    };
-    atari.then_some(include_str!("../../../../configs/wrappers/atari.toml"))
+    match preset {
+        WrapperPreset::None => None,
+        _ if task.starts_with(ALE) => {
+            Some(concat!(atari!(), "\n[env]\nframeskip = 1\nrepeat_action_probability = 0.0\n"))
+        }
+        WrapperPreset::Auto => None,
+        WrapperPreset::Atari => Some(atari!()),
+    }
 }

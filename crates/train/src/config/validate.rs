@@ -13,6 +13,9 @@ use striatum_gym::Task;
 /// still fits the shaders' 32 bits.
 const MAX_ROLLOUT: usize = 1 << 24;
 
+/// The most numbers that the states of a rollout's samples have, 4 GiB.
+const MAX_REMEMBERED: usize = 1 << 30;
+
 impl Config {
     /// Checks every value's range and the rules between keys. What depends on the task's spaces is checked where they
     /// are known.
@@ -145,6 +148,13 @@ impl Config {
 
     /// What a network with memory learns from.
     fn check_sequences(&self) -> Result<(), ConfigError> {
+        let (width, samples) = (self.network.memory_width, self.num_steps() * self.num_envs);
+        let states = self.network.memory.states() * if self.network.shared_trunk { 1 } else { 2 };
+        let numbers = samples * states * width;
+        if numbers > MAX_REMEMBERED {
+            let (max, fix) = (MAX_REMEMBERED, (MAX_REMEMBERED / (samples * states)).max(1));
+            return Err(ConfigError::Remembered { width, numbers, samples, max, fix });
+        }
         if self.network.memory == MemoryKind::None || self.algo != Algorithm::Ppo {
             return Ok(());
         }

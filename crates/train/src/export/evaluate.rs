@@ -34,6 +34,7 @@ impl PolicyExport {
         let layout = &self.spec.head;
         let (mut outputs, mut log_std) = (Vec::with_capacity(rows * layout.width()), Vec::new());
         for observation in observations.chunks_exact(inputs) {
+            let (observation, mask) = observation.split_at(self.spec.observation.words());
             let features = self.features(&self.normalized(observation));
             outputs.extend(self.linear("direct", &features));
             if layout.dual {
@@ -43,6 +44,7 @@ impl PolicyExport {
             if layout.policy.features() > 0 {
                 outputs.extend(&features);
             }
+            outputs.extend(mask);
             log_std.extend(log_std_at(&layout.policy, self.param("log_std"), &features));
         }
         let (tone, beta) = (vec![self.tone; rows], vec![self.inverse_temperature; rows]);
@@ -100,20 +102,27 @@ impl PolicyExport {
     }
 
     /// `count` observations, `[count, inputs]`: normal around the normaliser's mean with twice its deviation, or around 0 with
-    /// deviation 2. The same every time.
+    /// deviation 2, and half of every choice's options allowed where there are masks. The same every time.
     pub fn random_observations(&self, count: usize) -> Vec<f32> {
         let mut stream = Stream::new(0, Purpose::User, 0, 0);
-        let inputs = self.spec.inputs();
         let column = |i: usize| match &self.observation_normalizer {
             Some(ObservationNormalizer { mean, std, .. }) => (mean[i], std[i]),
             None => (0.0, 1.0),
         };
-        (0..count * inputs)
-            .map(|i| {
-                let (mean, std) = column(i % inputs);
+        let mut all = Vec::with_capacity(count * self.spec.inputs());
+        for _ in 0..count {
+            all.extend((0..self.spec.observation.words()).map(|i| {
+                let (mean, std) = column(i);
                 (mean + 2.0 * std * f64::from(stream.normal())) as f32
-            })
-            .collect()
+            }));
+            if let (true, Policy::Categorical { nvec }) = (self.spec.head.masked, &self.spec.head.policy) {
+                for &n in nvec {
+                    let first = stream.below(n as u32) as usize;
+                    all.extend((0..n).map(|option| if (option + n - first) % n < n.div_ceil(2) { 1.0 } else { 0.0 }));
+                }
+            }
+        }
+        all
     }
 
     fn normalized(&self, observation: &[f32]) -> Vec<f32> {

@@ -19,11 +19,15 @@ const TONE: &str = "tone";
 pub(super) fn encode(export: &PolicyExport) -> Vec<u8> {
     let mut builder = Builder::default();
     builder.parameters(export);
-    let x = builder.normalized(export);
+    let x = builder.observed(export);
+    let x = builder.normalized(export, x);
     let features = builder.features(export, x);
     let net = builder.net(export, &features);
     match &export.spec.head.policy {
-        Policy::Categorical { nvec } => builder.choices(nvec, &net),
+        Policy::Categorical { nvec } => {
+            let logits = if export.spec.head.masked { builder.masked(&net) } else { net };
+            builder.choices(nvec, &logits);
+        }
         _ => {
             builder.log_std(export, &features, &net);
             builder.real_actions(export, &net);
@@ -114,6 +118,12 @@ impl Builder {
         self.constants.push(Tensor { dims, data_type: FLOAT, name: name.to_owned(), raw_data });
     }
 
+    fn integers(&mut self, name: &str, values: &[usize]) {
+        let raw_data = values.iter().flat_map(|&n| (n as i64).to_le_bytes()).collect();
+        let dims = vec![values.len() as i64];
+        self.constants.push(Tensor { dims, data_type: INT64, name: name.to_owned(), raw_data });
+    }
+
     fn scalar(&mut self, name: &str, value: f32) {
         self.floats(name, &[], &[value]);
     }
@@ -127,12 +137,23 @@ impl Builder {
         }
     }
 
-    /// `clip((x - mean) / std)`. The mean is subtracted in two parts, so that little is lost where it is large beside the deviation.
-    fn normalized(&mut self, export: &PolicyExport) -> String {
-        let Some(ObservationNormalizer { mean, std, clip }) = &export.observation_normalizer else {
+    /// The observations; without the masks at their end, which are cut off.
+    fn observed(&mut self, export: &PolicyExport) -> String {
+        let (words, mask) = (export.spec.observation.words(), export.spec.head.mask_width());
+        if mask == 0 {
             return "observations".to_owned();
+        }
+        self.integers("row.sizes", &[words, mask]);
+        self.node("Split", &["observations", "row.sizes"], &["observed", "marks"], &[("axis", 1)]);
+        "observed".to_owned()
+    }
+
+    /// `clip((x - mean) / std)`. The mean is subtracted in two parts, so that little is lost where it is large beside the deviation.
+    fn normalized(&mut self, export: &PolicyExport, x: String) -> String {
+        let Some(ObservationNormalizer { mean, std, clip }) = &export.observation_normalizer else {
+            return x;
         };
-        let width = [export.spec.inputs()];
+        let width = [export.spec.observation.words()];
         let coarse: Vec<f32> = mean.iter().map(|&m| m as f32).collect();
         let rest: Vec<f32> = mean.iter().zip(&coarse).map(|(m, &c)| (m - f64::from(c)) as f32).collect();
         self.floats("normalizer.mean", &width, &coarse);
@@ -140,7 +161,7 @@ impl Builder {
         self.floats("normalizer.std", &width, &std.iter().map(|&s| s as f32).collect::<Vec<_>>());
         self.scalar("normalizer.low", -clip);
         self.scalar("normalizer.high", *clip);
-        let x = self.op("Sub", &["observations", "normalizer.mean"], "nearly_centred");
+        let x = self.op("Sub", &[&x, "normalizer.mean"], "nearly_centred");
         let x = self.op("Sub", &[&x, "normalizer.mean_rest"], "centred");
         let x = self.op("Div", &[&x, "normalizer.std"], "scaled");
         self.op("Clip", &[&x, "normalizer.low", "normalizer.high"], "normalized")
@@ -171,7 +192,11 @@ impl Builder {
     /// Net logits or means, with inverse temperature as a constant, and tone as one that an input of its name overrides.
     fn net(&mut self, export: &PolicyExport, features: &str) -> String {
         let continuous = export.spec.head.policy.is_continuous();
-        let out = if continuous { "mean" } else { "logits" };
+        let out = match (continuous, export.spec.head.masked) {
+            (true, _) => "mean",
+            (false, false) => "logits",
+            (false, true) => "logits.free",
+        };
         let beta = if continuous { 1.0 } else { export.inverse_temperature };
         let g = self.linear("direct", features);
         if !export.spec.head.dual {
@@ -192,15 +217,21 @@ impl Builder {
         self.op("Sub", &[&go, &no_go], out)
     }
 
+    /// Logits that are minus infinity where an option is not allowed.
+    fn masked(&mut self, logits: &str) -> String {
+        self.scalar("zero", 0.0);
+        self.scalar("forbidden", f32::NEG_INFINITY);
+        let allowed = self.op("Greater", &["marks", "zero"], "allowed");
+        self.op("Where", &[&allowed, logits, "forbidden"], "logits")
+    }
+
     /// The largest logit of every choice, the first of equal ones.
     fn choices(&mut self, nvec: &[usize], logits: &str) {
         let best = |keep| [("axis", 1), ("keepdims", keep), ("select_last_index", 0)];
         if nvec.len() == 1 {
             return self.node("ArgMax", &[logits], &["actions"], &best(0));
         }
-        let raw_data = nvec.iter().flat_map(|&n| (n as i64).to_le_bytes()).collect();
-        let dims = vec![nvec.len() as i64];
-        self.constants.push(Tensor { dims, data_type: INT64, name: "choices.sizes".to_owned(), raw_data });
+        self.integers("choices.sizes", nvec);
         let parts: Vec<String> = (0..nvec.len()).map(|i| format!("choice.{i}.logits")).collect();
         let names: Vec<&str> = parts.iter().map(String::as_str).collect();
         self.node("Split", &[logits, "choices.sizes"], &names, &[("axis", 1)]);

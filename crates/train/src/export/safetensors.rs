@@ -6,7 +6,7 @@ use ::safetensors::tensor::TensorView;
 use serde_json::json;
 use std::collections::HashMap;
 use std::io;
-use striatum_agent::NetworkSpec;
+use striatum_agent::{MemoryKind, NetworkSpec};
 
 struct Block {
     name: String,
@@ -68,6 +68,10 @@ fn network(spec: &NetworkSpec) -> serde_json::Value {
 fn steps(export: &PolicyExport) -> Vec<String> {
     let policy = &export.spec.head.policy;
     let mut steps = Vec::new();
+    let mask = export.spec.head.mask_width();
+    if mask > 0 {
+        steps.push(format!("mask = the last {mask} numbers of the observation, which is what is before them"));
+    }
     if export.observation_normalizer.is_some() {
         steps.push(
             "x = clip((observation - normalizer.mean) / normalizer.std, -observation_clip, observation_clip)".into(),
@@ -79,6 +83,7 @@ fn steps(export: &PolicyExport) -> Vec<String> {
         let trunk = export.trunk();
         steps.push(format!("x = activation(x @ {trunk}.{layer}.weight + {trunk}.{layer}.bias)"));
     }
+    steps.extend(memory(export));
     steps.push("g = x @ direct.weight + direct.bias".to_owned());
     let gain = if policy.is_continuous() { "" } else { "inverse_temperature * " };
     if export.spec.head.dual {
@@ -87,10 +92,44 @@ fn steps(export: &PolicyExport) -> Vec<String> {
     } else {
         steps.push(format!("net = {gain}g"));
     }
+    if mask > 0 {
+        steps.push("net = net where mask > 0, else minus infinity".to_owned());
+    }
     steps.push(match (policy.is_continuous(), policy.squashes()) {
         (false, _) => "action = the first largest entry of each choice's part of net".to_owned(),
         (true, true) => "action = action.low + (action.high - action.low) * (tanh(net) + 1) / 2".to_owned(),
         (true, false) => "action = clip(net, action.low, action.high)".to_owned(),
     });
+    steps
+}
+
+/// How a memory goes on from `h` (and `c`), which are 0 at the start of an episode, and what the heads read.
+fn memory(export: &PolicyExport) -> Vec<String> {
+    let (kind, trunk) = (export.spec.memory, export.trunk());
+    if kind == MemoryKind::None {
+        return Vec::new();
+    }
+    let mut steps = vec![format!("i = x @ {trunk}.memory.input.weight + {trunk}.memory.input.bias")];
+    if kind.is_recurrent() {
+        steps.push(format!("u = h @ {trunk}.memory.recurrent.weight + {trunk}.memory.recurrent.bias"));
+    }
+    steps.push(format!("split i and u in {} equal parts: i0, i1, .. and u0, u1, ..", kind.gates()));
+    let formulas: &[&str] = match kind {
+        MemoryKind::None => &[],
+        MemoryKind::Gru => &[
+            "z = sigmoid(i1 + u1)",
+            "h = (1 - z) * tanh(i2 + sigmoid(i0 + u0) * u2) + z * h, at first 0 in an episode",
+        ],
+        MemoryKind::Lstm => &[
+            "c = sigmoid(i1 + u1) * c + sigmoid(i0 + u0) * tanh(i2 + u2), at first 0 in an episode",
+            "h = sigmoid(i3 + u3) * tanh(c), at first 0 in an episode",
+        ],
+        MemoryKind::MinGru => &[
+            "z = sigmoid(i0)",
+            "h = (1 - z) * h + z * (i1 + 0.5 if i1 >= 0 else sigmoid(i1)), at first 0 in an episode",
+        ],
+    };
+    steps.extend(formulas.iter().map(|&formula| formula.to_owned()));
+    steps.push("x = h".to_owned());
     steps
 }

@@ -183,7 +183,7 @@ impl<'a> Recorder<'a> {
         steps.push(Step {
             episode,
             step,
-            reward: played.reward,
+            reward: played.game_reward,
             learned_reward,
             value,
             td_error: 0.0,

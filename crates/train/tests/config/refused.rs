@@ -237,6 +237,27 @@ fn minibatches_must_divide_the_rollout() {
 }
 
 #[test]
+fn sequences_divide_the_rollout_and_minibatches_the_sequences() {
+    let message = |sets: &[&str]| error_of(&[&["network.memory=gru"], sets].concat());
+    assert_eq!(
+        message(&["ppo.sequence_length=48"]),
+        "`ppo.sequence_length` (48) must divide `ppo.num_steps` (128); try 32, or 0 for all of them"
+    );
+    assert!(message(&["ppo.sequence_length=500"]).contains("try 128"));
+    assert_eq!(
+        message(&["num_envs=6", "ppo.minibatches=4"]),
+        "`ppo.minibatches` (4) must divide the 6 sequences that a network with memory learns from, which are \
+         `num_envs * ppo.num_steps / ppo.sequence_length`; try 3, or shorter sequences"
+    );
+    with_sets(&["network.memory=gru", "num_envs=6", "ppo.sequence_length=64"]).expect("12 sequences");
+    with_sets(&["network.memory=lstm", "num_envs=6", "algo=a2c"]).expect("A2C takes a rollout whole");
+    with_sets(&["ppo.sequence_length=48"]).expect("without memory there are no sequences");
+    let wide = message(&["num_envs=131072", "network.memory_width=1024"]);
+    assert!(wide.starts_with("`network.memory_width` (1024) makes 34359738368 numbers"), "{wide}");
+    assert!(wide.ends_with("try 32, or fewer `num_envs`"), "{wide}");
+}
+
+#[test]
 fn a_rollout_is_neither_too_large_nor_a_single_sample() {
     let large = error_of(&["num_envs=1048576", "ppo.num_steps=17"]);
     assert_eq!(

@@ -51,7 +51,7 @@ const OWN: [(&str, &str); 40] = [
 ];
 
 /// ... and those that are the same for all.
-const SHARED: [(&str, &str); 61] = [
+const SHARED: [(&str, &str); 64] = [
     ("algo", "a2c"),
     ("engine", "fused"),
     ("device", "cpu"),
@@ -59,6 +59,9 @@ const SHARED: [(&str, &str); 61] = [
     ("num_envs", "16"),
     ("threads", "3"),
     ("ppo.num_steps", "64"),
+    ("ppo.sequence_length", "64"),
+    ("network.memory", "gru"),
+    ("network.memory_width", "32"),
     ("ppo.minibatches", "8"),
     ("ppo.epochs", "7"),
     ("ppo.normalize_advantages", "false"),

@@ -75,6 +75,28 @@ pub fn params(objective: Objective) -> LossParams {
     }
 }
 
+/// Two actions, one value head, one row, no entropy.
+pub fn by_hand(objective: Objective, log_prob: f32, advantage: f32) -> Case {
+    Case {
+        layout: layout(Policy::Categorical { nvec: vec![2] }, false, 1),
+        agents: 1,
+        rows: 1,
+        normalize: false,
+        params: vec![LossParams { entropy_coef: 0.0, ..params(objective) }],
+        outputs: vec![3.0_f32.ln(), 0.0, 2.0],
+        log_std: vec![],
+        actions: vec![0.0],
+        log_probs: vec![log_prob],
+        advantages: vec![advantage],
+        halves: vec![],
+        returns: vec![5.0],
+        values: vec![1.0],
+        mask: vec![1.0],
+        tone: vec![0.0],
+        inverse_temperature: vec![1.0],
+    }
+}
+
 impl Case {
     /// Numbers of ordinary size, ratios on both sides of the clip range, one row in seven masked, and one `log_std` above its range.
     pub fn random(layout: HeadLayout, agents: usize, rows: usize, params: LossParams, seed: u64) -> Self {
