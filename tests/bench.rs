@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::time::Instant;
 
 /// Kernels of both devices, then those of one alone.
-const BOTH: [&str; 15] = [
+const BOTH: [&str; 16] = [
     "td_error",
     "gae",
     "td_error + gae",

@@ -14,19 +14,18 @@ struct Panels {
     at: usize,
     rows: usize,
     cols: usize,
-    /// Columns of a panel.
-    wide: usize,
+    lanes: usize,
 }
 
 impl Panels {
     /// Where `[row, col]` is; the panel's next columns follow.
     fn place(&self, row: usize, col: usize) -> usize {
-        self.at + packed_at(self.rows, self.cols, self.wide / 2, row, col)
+        self.at + packed_at(self.rows, self.cols, self.lanes, row, col)
     }
 
     /// Columns `from..to`, cut where panels begin: the first of each run, and how many.
     fn runs(&self, from: usize, to: usize) -> impl Iterator<Item = (usize, usize)> {
-        let wide = self.wide;
+        let wide = 2 * self.lanes;
         let next = move |&(col, len): &(usize, usize)| {
             let start = col + len;
             (start < to).then(|| (start, (wide - start % wide).min(to - start)))
@@ -90,7 +89,7 @@ fn part<'a>(packed: &'a Parts<'_>, at: usize, len: usize) -> &'a mut [f32] {
 
 impl Plan {
     fn panels(&self, at: usize, rows: usize, cols: usize) -> Panels {
-        Panels { at, rows, cols, wide: 2 * self.level.lanes() }
+        Panels { at, rows, cols, lanes: self.level.lanes() }
     }
 }
 
