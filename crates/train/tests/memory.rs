@@ -79,8 +79,14 @@ fn make(count: usize) -> Result<Box<dyn VecEnv>, TrainError> {
 }
 
 fn config(sets: &[&str]) -> Config {
-    let common =
-        ["seed=4", "num_envs=3", "normalize.observations=true", "network.hidden=[6]", "network.memory_width=4"];
+    let common = [
+        "seed=4",
+        "num_envs=3",
+        "ppo.minibatches=3",
+        "normalize.observations=true",
+        "network.hidden=[6]",
+        "network.memory_width=4",
+    ];
     let sets = common.iter().chain(sets).map(|&set| set.to_owned()).collect();
     Config::resolve(&Request { task: "Walk".to_owned(), sets, ..Request::default() }).expect("settings")
 }
