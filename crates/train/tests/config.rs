@@ -266,7 +266,7 @@ fn set_takes_toml_values_and_bare_words() {
 
 #[test]
 fn every_preset_is_valid_and_holds_only_what_differs() {
-    assert_eq!(PRESETS.len(), 57);
+    assert_eq!(PRESETS.len(), 55);
     let defaults: Vec<_> = leaves(&Table::try_from(Config::default()).unwrap());
     for (task, algo, text) in PRESETS {
         let request = Request { task: (*task).to_owned(), algo: Some(*algo), ..Request::default() };

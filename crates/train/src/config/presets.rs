@@ -5,11 +5,13 @@ use striatum_agent::Algorithm;
 use striatum_envs::wrappers::WrapperPreset;
 
 macro_rules! presets {
-    ($($task:literal),*; $($bridged:literal),*) => {
+    ($($task:literal),*; $($of_ppo:literal),*; $($bridged:literal),*) => {
         /// Every built-in preset: its task, its algorithm and its TOML text.
         pub const PRESETS: &[(&str, Algorithm, &str)] = &[$(
             ($task, Algorithm::Ppo, include_str!(concat!("../../../../configs/", $task, ".ppo.toml"))),
             ($task, Algorithm::A2c, include_str!(concat!("../../../../configs/", $task, ".a2c.toml"))),
+        )* $(
+            ($of_ppo, Algorithm::Ppo, include_str!(concat!("../../../../configs/", $of_ppo, ".ppo.toml"))),
         )* $(
             (concat!("gym:", $bridged), Algorithm::Ppo, include_str!(concat!("../../../../configs/", $bridged, ".ppo.toml"))),
         )*];
@@ -28,8 +30,6 @@ presets!(
     "RiskyChoice-v0",
     "CliffGamble-v0",
     "Vigour-v0",
-    "CartPoleNoVel-v1",
-    "RepeatPrevious-v0",
     "FrozenLake-v1",
     "FrozenLake8x8-v1",
     "CliffWalking-v1",
@@ -42,6 +42,8 @@ presets!(
     "MinAtar/Freeway-v1",
     "MinAtar/Seaquest-v1",
     "MinAtar/SpaceInvaders-v1";
+    "CartPoleNoVel-v1",
+    "RepeatPrevious-v0";
     "ALE",
     "LunarLander-v3",
     "LunarLanderContinuous-v3",
