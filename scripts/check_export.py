@@ -20,6 +20,12 @@ import sys
 import numpy as np
 
 
+def shaped(observations, given):
+    """Observations as an ONNX input takes them."""
+    kind = np.uint8 if given.type == "tensor(uint8)" else np.float32
+    return observations.reshape(-1, *given.shape[1:]).astype(kind)
+
+
 def run_onnx(path, observations, tone=None):
     import onnx
     import onnxruntime
@@ -30,6 +36,7 @@ def run_onnx(path, observations, tone=None):
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
+    observations = shaped(observations, session.get_inputs()[0])
     given = {} if tone is None else {"tone": np.asarray(tone, dtype=np.float32)}
     whole = dict(zip(names, session.run(names, {"observations": observations, **given})))
     # The batch size must not be baked in.
@@ -38,6 +45,50 @@ def run_onnx(path, observations, tone=None):
         if value.shape != whole[name][:1].shape:
             raise ValueError(f"`{name}` has shape {value.shape} for a batch of one")
     return whole
+
+
+ENCODERS = {
+    "mlp": [],
+    "nature-cnn": [("convolve", 4, 0, True), ("convolve", 2, 0, True), ("convolve", 1, 0, True)],
+    "minatar-cnn": [("convolve", 1, 0, True)],
+    "impala-cnn": 3 * [("convolve", 1, 1, False), ("pool",), ("residual",), ("residual",)] + [("relu",)],
+}
+
+
+def windows(x, side, stride, padding, outside):
+    """`[rows, channels, height, width, side, side]`."""
+    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)), constant_values=outside)
+    return np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(2, 3))[:, :, ::stride, ::stride]
+
+
+def encode(network, tensors, name, x, norm):
+    """What the hidden layers read, from flat rows."""
+    image = network.get("observation", {}).get("image")
+    if image and image["bytes"]:
+        x = x / np.float32(255)
+    steps = ENCODERS[network.get("encoder", "mlp")]
+    if not steps:
+        return x
+    x, layer = x.reshape(-1, image["channels"], image["height"], image["width"]), 0
+
+    def convolve(x, stride, padding):
+        nonlocal layer
+        weight, bias = tensors[f"{name}.{layer}.weight"], tensors[f"{name}.{layer}.bias"]
+        layer += 1
+        seen = windows(x, weight.shape[2], stride, padding, 0)
+        return np.einsum("nchwij,ocij->nohw", seen, weight, optimize=True) + bias[:, None, None]
+
+    for kind, *rest in steps:
+        if kind == "convolve":
+            x = convolve(x, *rest[:2])
+        elif kind == "pool":
+            x = windows(x, 3, 2, 1, -np.inf).max(axis=(4, 5))
+        elif kind == "residual":
+            x = x + convolve(np.maximum(convolve(np.maximum(x, 0), 1, 1), 0), 1, 1)
+        if kind == "relu" or kind == "convolve" and rest[2]:
+            x = np.maximum(x, 0)
+    z = x.reshape(len(x), -1) @ tensors[f"{name}.linear.weight"] + tensors[f"{name}.linear.bias"]
+    return np.maximum(norm(z, name), 0)
 
 
 def run_safetensors(path, observations, tone=None):
@@ -54,8 +105,17 @@ def run_safetensors(path, observations, tone=None):
         x = np.clip(x.astype(np.float32), -policy["observation_clip"], policy["observation_clip"])
     activation = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "silu": lambda z: z / (1 + np.exp(-z))}[network["activation"]]
     trunk = "trunk" if network["shared_trunk"] else "actor"
+
+    def norm(z, name):
+        if not network.get("layer_norm"):
+            return z
+        scale = 1 / np.sqrt(z.var(axis=1, keepdims=True) + 1e-5)
+        return (z - z.mean(axis=1, keepdims=True)) * scale * tensors[f"{name}.norm.weight"] + tensors[f"{name}.norm.bias"]
+
+    x = encode(network, tensors, f"{trunk}.encoder", x, norm)
     for layer in range(len(network["hidden"])):
-        x = activation(x @ tensors[f"{trunk}.{layer}.weight"] + tensors[f"{trunk}.{layer}.bias"])
+        z = x @ tensors[f"{trunk}.{layer}.weight"] + tensors[f"{trunk}.{layer}.bias"]
+        x = activation(norm(z, f"{trunk}.{layer}"))
     head, kind = network["head"], network["head"]["policy"]
     rho = policy["tone"] if tone is None else tone
     beta = policy["inverse_temperature"] if kind["kind"] == "categorical" else 1.0

@@ -74,16 +74,18 @@ fn stored(param: &ParamSpec) -> Option<[usize; 2]> {
 fn orthogonal(param: &ParamSpec, stream: &mut Stream, values: &mut [f32]) {
     let Some([rows, columns]) = stored(param) else { return };
     let (count, length) = (rows.min(columns), rows.max(columns));
+    // The other order of sums is that of networks without encoders, whose weights are to stay the same.
+    let product = if param.name.contains(".encoder.") { dot_in_parts } else { dot };
     let mut basis: Vec<Vec<f64>> = Vec::with_capacity(count);
     while basis.len() < count {
         let mut vector: Vec<f64> = (0..length).map(|_| f64::from(stream.normal())).collect();
         for _ in 0..2 {
             for other in &basis {
-                let along = dot(&vector, other);
+                let along = product(&vector, other);
                 vector.iter_mut().zip(other).for_each(|(v, o)| *v -= along * o);
             }
         }
-        let norm = dot(&vector, &vector).sqrt();
+        let norm = product(&vector, &vector).sqrt();
         if norm > 1e-6 {
             vector.iter_mut().for_each(|v| *v /= norm);
             basis.push(vector);
@@ -99,6 +101,16 @@ fn orthogonal(param: &ParamSpec, stream: &mut Stream, values: &mut [f32]) {
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+/// The same by eight sums, which vectors make fast.
+fn dot_in_parts(a: &[f64], b: &[f64]) -> f64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (x, y))| *sum += x * y);
+    }
+    sums.iter().sum::<f64>() + dot(a_rest, b_rest)
 }
 
 #[cfg(test)]

@@ -18,11 +18,11 @@ mod spec;
 mod update;
 
 pub use a2c::update_a2c;
-pub use encoder::{Convolution, Encoder};
+pub use encoder::Encoder;
 pub use fused::{FusedGpuNetwork, FusedNetwork};
 pub use init::initial_weights;
 pub use learner::{Learner, LearnerState};
-pub use network::{HostNetwork, Network, Pass, WithOutputs};
+pub use network::{HostNetwork, Network, OwnNetwork, Pass, WithOutputs};
 pub use ppo::update_ppo;
 pub use rollout::{Rollout, Transitions};
 pub use settings::*;

@@ -1,6 +1,7 @@
 //! The one thing that engines differ in: how observations become outputs, and a minibatch becomes gradients.
 
-use striatum_kernels::{Backend, KernelError, OptimizerArgs, PassArgs};
+use crate::NetworkSpec;
+use striatum_kernels::{Backend, Cpu, Gpu, KernelError, OptimizerArgs, PassArgs};
 
 /// What is done with the outputs of a forward pass, `[A, R, W]`, in the network's own memory.
 pub type WithOutputs<'a, B> = dyn FnMut(&<B as Backend>::Buffer) -> Result<(), KernelError> + 'a;
@@ -59,4 +60,25 @@ pub trait HostNetwork: Sync {
 
     /// Does `work` once with every number below `items`, on the network's threads; not to be called from within `work`.
     fn each(&self, items: usize, work: &(dyn Fn(usize) + Sync));
+}
+
+/// A network of one's own, in place of the one that settings describe.
+pub trait OwnNetwork {
+    /// What `spec` says of rows and heads, with the network's own parameters.
+    ///
+    /// # Errors
+    /// If the network does not fit the spec, in words.
+    fn spec(&self, spec: NetworkSpec) -> Result<NetworkSpec, String>;
+
+    /// Initial weights in arena order, without `log_std`.
+    fn weights(&self, spec: &NetworkSpec, seed: u64) -> Vec<f32>;
+
+    /// The network on the host.
+    fn on_cpu(&self, spec: &NetworkSpec) -> Box<dyn Network<Cpu>>;
+
+    /// The network on a GPU.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn on_gpu(&self, spec: &NetworkSpec, gpu: &Gpu) -> Result<Box<dyn Network<Gpu>>, KernelError>;
 }

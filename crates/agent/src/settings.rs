@@ -154,7 +154,7 @@ pub enum Pathways {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkSettings {
-    /// `mlp`, `nature-cnn`, `impala-cnn` or `minatar-cnn`.
+    /// `mlp`, `nature-cnn`, `impala-cnn` or `minatar-cnn`; `custom` is a module of one's own.
     pub encoder: Encoder,
     /// Widths of the hidden layers, which follow the encoder.
     pub hidden: Vec<usize>,

@@ -2,9 +2,9 @@
 //!
 //! Learner, checkpoints and exports know networks by their [`NetworkSpec`] alone.
 
-use crate::{Encoder, NetworkSettings};
+use crate::{Encoder, NetworkSettings, encoder};
 use serde::{Deserialize, Serialize};
-use striatum_kernels::{Activation, HeadLayout, MlpSpec, ParamList, ParamSpec};
+use striatum_kernels::{Activation, ConvolutionSpec, HeadLayout, MlpSpec, ParamList, ParamSpec};
 
 /// What an observation is to a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -185,6 +185,18 @@ impl NetworkSpec {
         self.encoder.width().unwrap_or_else(|| self.observation.len())
     }
 
+    /// What the encoder does with a picture before its linear layer, if it has any.
+    pub fn convolutions(&self) -> Option<ConvolutionSpec> {
+        let Observation::Image { bytes, .. } = self.observation else { return None };
+        let steps = self.encoder.steps();
+        (!steps.is_empty()).then(|| ConvolutionSpec { picture: self.observation.picture(), bytes, steps })
+    }
+
+    /// Whether it is given pictures as such: a multilayer perceptron is given flat rows.
+    pub fn takes_pictures(&self) -> bool {
+        matches!(self.observation, Observation::Image { .. }) && self.as_mlp().is_none()
+    }
+
     /// The same network as a multilayer perceptron, if it is one.
     pub fn as_mlp(&self) -> Option<MlpSpec> {
         self.beyond_mlp().is_none().then(|| MlpSpec {
@@ -243,8 +255,8 @@ impl NetworkSpec {
 
     /// Encoder, hidden layers and memory.
     fn trunk(&self, prefix: &str, list: &mut ParamList) {
-        self.encoder.params(prefix, self.observation.picture(), list);
-        if let Some(width) = self.encoder.width() {
+        if let (Some(convolutions), Some(width)) = (self.convolutions(), self.encoder.width()) {
+            encoder::params(&convolutions, width, prefix, list);
             self.norm(&format!("{prefix}.encoder.norm"), width, list);
         }
         let mut inputs = self.encoded();
@@ -320,7 +332,6 @@ mod tests {
         };
         let spec = NetworkSpec::new(&settings, observation, head);
         assert_eq!(spec.inputs(), 7056);
-        assert_eq!(Encoder::NatureCnn.flat([4, 84, 84]), 3136);
         // 8,224 + 32,832 + 36,928 + 1,606,144 below the heads, as in CleanRL, then 6 logits and a value.
         assert_eq!(spec.param_count(), 1_684_128 + 513 * 7);
         assert!(spec.as_mlp().is_none());
@@ -328,12 +339,14 @@ mod tests {
 
     #[test]
     fn the_smallest_picture_of_an_encoder_leaves_one_place() {
+        let result =
+            |encoder: Encoder, picture| ConvolutionSpec { picture, bytes: false, steps: encoder.steps() }.result();
         for encoder in [Encoder::NatureCnn, Encoder::ImpalaCnn, Encoder::MinatarCnn] {
             let side = encoder.smallest();
-            let last = encoder.convolutions([1, side, side]).pop().unwrap();
-            assert_eq!(last.to(), [1, 1], "{encoder:?}");
+            assert_eq!(result(encoder, [1, side, side])[1..], [1, 1], "{encoder:?}");
         }
-        assert_eq!(Encoder::ImpalaCnn.flat([4, 84, 84]), 32 * 11 * 11);
-        assert_eq!(Encoder::MinatarCnn.flat([4, 10, 10]), 1024);
+        assert_eq!(result(Encoder::NatureCnn, [4, 84, 84]), [64, 7, 7]);
+        assert_eq!(result(Encoder::ImpalaCnn, [4, 84, 84]), [32, 11, 11]);
+        assert_eq!(result(Encoder::MinatarCnn, [4, 10, 10]), [16, 8, 8]);
     }
 }

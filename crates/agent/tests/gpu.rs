@@ -18,6 +18,7 @@ const BURN: &[Case] = &[
     ("ppo_with_a_normal_distribution", compare::gaussian),
     ("a2c_with_state_dependent_exploration", compare::state_dependent),
     ("ppo_with_memory", compare::memory),
+    ("ppo_with_encoders_of_pictures", compare::pictures),
 ];
 #[cfg(not(feature = "burn"))]
 const BURN: &[Case] = &[];
@@ -43,15 +44,15 @@ fn neutral_pathways() -> Result<(), Failed> {
 
 #[cfg(feature = "burn")]
 mod compare {
-    use crate::common::{burn_network, normals, policies, relative_error, spec};
+    use crate::common::{normals, policies, relative_error, spec};
     use libtest_mimic::Failed;
     use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device, cpu_device};
     use striatum_agent::{
-        A2cSettings, AgentUpdate, CriticSettings, DopamineSettings, FusedNetwork, Learner, LearnerState, MemoryKind,
-        NetworkSettings, NetworkSpec, Observation, PpoSettings, Rollout, Transitions, initial_weights, update_a2c,
-        update_ppo,
+        A2cSettings, AgentUpdate, CriticSettings, DopamineSettings, Encoder, FusedNetwork, Learner, LearnerState,
+        MemoryKind, Network, NetworkSettings, NetworkSpec, Observation, PpoSettings, Rollout, Transitions,
+        initial_weights, update_a2c, update_ppo,
     };
-    use striatum_kernels::{Activation, Backend, Cpu, Gpu, MlpSpec, Noise, PolicyHead};
+    use striatum_kernels::{Activation, Backend, Cpu, Gpu, HeadLayout, Noise, PolicyHead};
 
     const STEPS: usize = 6;
     const ENVS: usize = 8;
@@ -88,12 +89,12 @@ mod compare {
             let head = spec(policies()[1].clone(), true, &[9], false, Activation::Tanh).head;
             let spec = NetworkSpec::new(&settings, Observation::Numbers(5), head);
             let state = [LearnerState::new(initial_weights(&spec, &settings, 1))];
-            let network =
-                |device: &_| Box::new(BurnNetwork::new(&spec, device, |device| ActorCritic::new(&spec, device)));
-            let cpu = Learner::new(Cpu::new(), network(&cpu_device()), spec.clone(), &state)?;
+            let make = |device: &_| ActorCritic::new(&spec, device);
+            let network = Box::new(BurnNetwork::new(&spec, &cpu_device(), make));
+            let cpu = Learner::new(Cpu::new(), network, spec.clone(), &state)?;
             let gpu = Gpu::open(None)?;
-            let device = burn_device(&gpu)?;
-            let gpu = Learner::new(gpu, network(&device), spec.clone(), &state)?;
+            let network = Box::new(BurnNetwork::new(&spec, &burn_device(&gpu)?, make));
+            let gpu = Learner::new(gpu, network, spec.clone(), &state)?;
             let dopamine = DopamineSettings { kappa: 0.5, sum_decay: 0.01, tone: 0.2, ..Default::default() };
             let ppo = PpoSettings { sequence_length: 3, ..ppo() };
             let (_, cpu_weights) = learn(cpu, Some(&ppo), &dopamine)?;
@@ -110,16 +111,48 @@ mod compare {
         PpoSettings { minibatches: 2, epochs: 2, learning_rate: 1e-3, value_clip: 0.2, ..Default::default() }
     }
 
-    fn compare(spec: &MlpSpec, ppo: Option<PpoSettings>, dopamine: &DopamineSettings) -> Result<(), Failed> {
-        let weights = initial_weights(&spec.clone().into(), &NetworkSettings::default(), 1);
+    pub fn pictures() -> Result<(), Failed> {
+        for (encoder, side, bytes) in
+            [(Encoder::NatureCnn, 36, true), (Encoder::ImpalaCnn, 9, true), (Encoder::MinatarCnn, 5, false)]
+        {
+            let observation = Observation::Image { channels: 3, height: side, width: side, bytes };
+            let settings = NetworkSettings {
+                encoder,
+                layer_norm: encoder == Encoder::MinatarCnn,
+                shared_trunk: encoder != Encoder::ImpalaCnn,
+                hidden: vec![6],
+                ..Default::default()
+            };
+            let spec = NetworkSpec::new(&settings, observation, HeadLayout::new(policies()[0].clone(), true, 1));
+            let dopamine = DopamineSettings { kappa: 0.5, sum_decay: 0.01, ..Default::default() };
+            compare(&spec, Some(ppo()), &dopamine)?;
+        }
+        Ok(())
+    }
+
+    /// A network on the CPU, in the fused engine if that can.
+    fn on_cpu(spec: &NetworkSpec, cpu: &Cpu) -> Box<dyn Network<Cpu>> {
+        match spec.as_mlp() {
+            Some(mlp) => Box::new(FusedNetwork::new(&mlp, 1, cpu)),
+            None => Box::new(BurnNetwork::on_cpu(spec, cpu)),
+        }
+    }
+
+    fn compare(
+        spec: &(impl Clone + Into<NetworkSpec>),
+        ppo: Option<PpoSettings>,
+        dopamine: &DopamineSettings,
+    ) -> Result<(), Failed> {
+        let spec: NetworkSpec = spec.clone().into();
+        let weights = initial_weights(&spec, &NetworkSettings::default(), 1);
         let state = [LearnerState::new(weights.clone())];
         let cpu = Cpu::new();
-        let fused = FusedNetwork::new(spec, 1, &cpu);
-        let cpu = Learner::new(cpu, Box::new(fused), spec.clone().into(), &state)?;
+        let network = on_cpu(&spec, &cpu);
+        let cpu = Learner::new(cpu, network, spec.clone(), &state)?;
         let gpu = Gpu::open(None)?;
         let device = burn_device(&gpu)?;
-        let network = burn_network(spec, &device);
-        let gpu = Learner::new(gpu, Box::new(network), spec.clone().into(), &state)?;
+        let network = BurnNetwork::new(&spec, &device, |device| ActorCritic::new(&spec, device));
+        let gpu = Learner::new(gpu, Box::new(network), spec, &state)?;
 
         let (cpu_deltas, cpu_weights) = learn(cpu, ppo.as_ref(), dopamine)?;
         let (gpu_deltas, gpu_weights) = learn(gpu, ppo.as_ref(), dopamine)?;

@@ -51,7 +51,7 @@ fn starts(t: usize, env: usize) -> bool {
     t == 0 || (5 * t + 3 * env).is_multiple_of(7)
 }
 
-fn network(spec: &NetworkSpec, weights: &[f32]) -> BurnNetwork<ActorCritic> {
+fn network(spec: &NetworkSpec, weights: &[f32]) -> BurnNetwork<Cpu, ActorCritic> {
     let mut network = BurnNetwork::new(spec, &cpu_device(), |device| ActorCritic::new(spec, device));
     network.load(&Cpu::with_threads(1), &weights.to_vec()).unwrap();
     network

@@ -16,6 +16,12 @@ impl<B, I> TakeColumnsArgs<'_, B, I> {
 
 pub(crate) fn mirror(args: TakeColumnsArgs<'_, Vec<f32>, Vec<u32>>) {
     args.assert_lengths(Vec::len, Vec::len);
+    if args.rows > 0 && args.width == 1 && args.columns == 1 && args.places.is_none() {
+        for (agent, numbers) in args.source.chunks_exact(args.rows).take(args.agents).enumerate() {
+            args.out[agent * args.stride + args.at..][..numbers.len()].copy_from_slice(numbers);
+        }
+        return;
+    }
     for agent in 0..args.agents {
         for row in agent * args.rows..(agent + 1) * args.rows {
             let place = args.at + args.places.map_or(row - agent * args.rows, |places| places[row] as usize);

@@ -4,12 +4,14 @@ use crate::config::{Config, DeviceChoice, EngineChoice};
 use crate::error::TrainError;
 use crate::resident::Resident;
 use crate::run::MakeEnvs;
-use crate::spec::training_spec;
+use crate::spec::{may_train, rows_spec, training_spec};
 use crate::trainer::Trainer;
-use striatum_agent::{FusedGpuNetwork, FusedNetwork, Learner, LearnerState, Network, NetworkSpec, initial_weights};
+use striatum_agent::{
+    FusedGpuNetwork, FusedNetwork, Learner, LearnerState, Network, NetworkSpec, OwnNetwork, initial_weights,
+};
 use striatum_kernels::{Cpu, Gpu, GpuTask, MlpSpec};
 
-/// Parameters from which a GPU is preferred. Below, launches cost more than the arithmetic: two 64-64 networks have 9 thousand, and
+/// Parameters, or multiply-adds a row, from which a GPU is preferred. Below, launches cost more than the arithmetic: two 64-64 networks have 9 thousand, and
 /// others have measured burn's launches to be the slower choice for them by 4 to 10 times. Where exactly it turns has not been measured.
 const GPU_PAYS_FROM: usize = 2_000_000;
 
@@ -79,22 +81,52 @@ pub fn open_trainer(configs: Vec<Config>, make_envs: &MakeEnvs<'_>) -> Result<(A
     let (device, reason) = choose_device(config.device, &spec);
     let engine = choose_engine(config.engine, device, &spec)?;
     let states = initial_states(&configs, &spec);
+    open_on((device, reason), &engine, (configs, spec, states), (probe.builtin(), make_envs))
+}
+
+/// The same for one agent with a network of one's own.
+///
+/// # Errors
+/// As [`open_trainer`], and if the network does not fit the task.
+pub fn open_own_trainer(
+    config: Config,
+    network: &dyn OwnNetwork,
+    make_envs: &MakeEnvs<'_>,
+) -> Result<(AnyTrainer, EngineInfo), TrainError> {
+    let probe = make_envs(1)?;
+    may_train(&config, &*probe)?;
+    let spec = network.spec(rows_spec(&config, &*probe)?).map_err(TrainError::Engine)?;
+    let (device, reason) = choose_device(config.device, &spec);
+    choose_engine(config.engine, device, &spec)?;
+    let mut weights = network.weights(&spec, config.seed);
+    weights.resize(spec.param_count(), config.network.log_std_init);
+    let learners = (vec![config], spec, vec![LearnerState::new(weights)]);
+    open_on((device, reason), &Chosen::Own(network), learners, (probe.builtin(), make_envs))
+}
+
+fn open_on(
+    (device, reason): (Device, Option<String>),
+    engine: &Chosen<'_>,
+    (configs, spec, states): (Vec<Config>, NetworkSpec, Vec<LearnerState>),
+    (builtin, make_envs): (Option<&str>, &MakeEnvs<'_>),
+) -> Result<(AnyTrainer, EngineInfo), TrainError> {
+    let config = configs[0].clone();
     let Device::Gpu(index) = device else {
-        let learner = cpu_learner(&engine, &config, &spec, &states)?;
+        let learner = cpu_learner(engine, &config, &spec, &states)?;
         let info = EngineInfo { engine: engine.name(), device: "cpu".into(), reason };
         return Ok((AnyTrainer::Cpu(Trainer::new(config, learner, make_envs)?), info));
     };
     let gpu = Gpu::open(index)?;
     let info = EngineInfo { engine: engine.name(), device: gpu.info().name.clone(), reason };
-    let resident = resident_task(&engine, probe.builtin())
+    let resident = resident_task(engine, builtin)
         .map(|(task, mlp)| Resident::new(&gpu, task, &configs, mlp, make_envs))
         .transpose()?;
-    let network = gpu_network(&engine, &gpu, &spec, states.len())?;
+    let network = gpu_network(engine, &gpu, &spec, states.len())?;
     let learner = Learner::new(gpu, network, spec.clone(), &states)?;
     let trainer = match resident {
         None => Trainer::new(config, learner, make_envs)?,
         Some(resident) => {
-            let evaluator = cpu_learner(&engine, &config, &spec, &states[..1])?;
+            let evaluator = cpu_learner(engine, &config, &spec, &states[..1])?;
             Trainer::with_source(configs, learner, Box::new(resident), Some(evaluator), make_envs)?
         }
     };
@@ -113,7 +145,7 @@ pub(crate) fn trains_together(config: &Config, spec: &NetworkSpec, builtin: Opti
 }
 
 /// The task that the fused engine steps on a GPU, and its network.
-fn resident_task<'a>(engine: &'a Chosen, builtin: Option<&str>) -> Option<(GpuTask, &'a MlpSpec)> {
+fn resident_task<'a>(engine: &'a Chosen<'_>, builtin: Option<&str>) -> Option<(GpuTask, &'a MlpSpec)> {
     let Chosen::Fused(mlp) = engine else { return None };
     Some((GpuTask::from_name(builtin?)?, mlp))
 }
@@ -123,7 +155,7 @@ fn initial_states(configs: &[Config], spec: &NetworkSpec) -> Vec<LearnerState> {
 }
 
 fn cpu_learner(
-    engine: &Chosen,
+    engine: &Chosen<'_>,
     config: &Config,
     spec: &NetworkSpec,
     states: &[LearnerState],
@@ -156,14 +188,18 @@ fn choose_device(choice: DeviceChoice, spec: &NetworkSpec) -> (Device, Option<St
         DeviceChoice::Gpu(index) => return (Device::Gpu(index), None),
         DeviceChoice::Auto => {}
     }
-    let count = spec.param_count();
+    // A weight of a multilayer perceptron is used once a row, and one of a convolution many times.
+    let (count, what) = match spec.convolutions() {
+        None => (spec.param_count(), "parameters"),
+        Some(convolutions) => (spec.param_count() + convolutions.work(), "multiply-adds a row"),
+    };
     if count < GPU_PAYS_FROM {
-        let reason = format!("{count} parameters train faster on the CPU; `--device gpu` takes the GPU");
+        let reason = format!("{count} {what} train faster on the CPU; `--device gpu` takes the GPU");
         return (Device::Cpu, Some(reason));
     }
     match striatum_kernels::adapters().into_iter().filter(|a| !a.is_software).min_by_key(|a| a.kind) {
         Some(adapter) => {
-            let reason = format!("{count} parameters are enough for {}", adapter.name);
+            let reason = format!("{count} {what} are enough for {}", adapter.name);
             (Device::Gpu(Some(adapter.index)), Some(reason))
         }
         None => (Device::Cpu, Some("there is no GPU (a software adapter is used only when asked for)".into())),
@@ -174,23 +210,25 @@ fn choose_device(choice: DeviceChoice, spec: &NetworkSpec) -> (Device, Option<St
 const FUSED_LAYERS: usize = 4;
 
 /// What computes the network.
-enum Chosen {
+enum Chosen<'a> {
     /// The fused engine, for this network.
     Fused(MlpSpec),
     /// burn.
     Burn,
+    /// burn with a module of one's own.
+    Own(&'a dyn OwnNetwork),
 }
 
-impl Chosen {
+impl Chosen<'_> {
     fn name(&self) -> &'static str {
         match self {
             Self::Fused(_) => "fused",
-            Self::Burn => "burn",
+            Self::Burn | Self::Own(_) => "burn",
         }
     }
 }
 
-fn choose_engine(choice: EngineChoice, device: Device, spec: &NetworkSpec) -> Result<Chosen, TrainError> {
+fn choose_engine(choice: EngineChoice, device: Device, spec: &NetworkSpec) -> Result<Chosen<'static>, TrainError> {
     let masked = spec.head.masked && device != Device::Cpu;
     let fits = device == Device::Cpu || spec.hidden.len() <= FUSED_LAYERS && !masked;
     match (choice, spec.as_mlp()) {
@@ -227,15 +265,16 @@ pub(crate) fn threads(config: &Config) -> usize {
     }
 }
 
-fn cpu_network(engine: &Chosen, spec: &NetworkSpec, backend: &Cpu) -> Result<Box<dyn Network<Cpu>>, TrainError> {
+fn cpu_network(engine: &Chosen<'_>, spec: &NetworkSpec, backend: &Cpu) -> Result<Box<dyn Network<Cpu>>, TrainError> {
     match engine {
         Chosen::Fused(mlp) => Ok(Box::new(FusedNetwork::new(mlp, 1, backend))),
-        Chosen::Burn => burn::cpu(spec),
+        Chosen::Burn => burn::cpu(spec, backend),
+        Chosen::Own(network) => Ok(network.on_cpu(spec)),
     }
 }
 
 fn gpu_network(
-    engine: &Chosen,
+    engine: &Chosen<'_>,
     gpu: &Gpu,
     spec: &NetworkSpec,
     agents: usize,
@@ -243,6 +282,7 @@ fn gpu_network(
     match engine {
         Chosen::Fused(mlp) => Ok(Box::new(FusedGpuNetwork::new(mlp, agents, gpu))),
         Chosen::Burn => burn::gpu(spec, gpu),
+        Chosen::Own(network) => Ok(network.on_gpu(spec, gpu)?),
     }
 }
 
@@ -250,10 +290,10 @@ fn gpu_network(
 #[cfg(feature = "burn")]
 mod burn {
     use super::{Cpu, Gpu, Network, NetworkSpec, TrainError};
-    use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device, cpu_device};
+    use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device};
 
-    pub fn cpu(spec: &NetworkSpec) -> Result<Box<dyn Network<Cpu>>, TrainError> {
-        Ok(Box::new(BurnNetwork::new(spec, &cpu_device(), |device| ActorCritic::new(spec, device))))
+    pub fn cpu(spec: &NetworkSpec, backend: &Cpu) -> Result<Box<dyn Network<Cpu>>, TrainError> {
+        Ok(Box::new(BurnNetwork::on_cpu(spec, backend)))
     }
 
     pub fn gpu(spec: &NetworkSpec, gpu: &Gpu) -> Result<Box<dyn Network<Gpu>>, TrainError> {
@@ -266,7 +306,7 @@ mod burn {
 mod burn {
     use super::{Cpu, Gpu, Network, NetworkSpec, TrainError};
 
-    pub fn cpu(_: &NetworkSpec) -> Result<Box<dyn Network<Cpu>>, TrainError> {
+    pub fn cpu(_: &NetworkSpec, _: &Cpu) -> Result<Box<dyn Network<Cpu>>, TrainError> {
         Err(absent())
     }
 

@@ -19,6 +19,7 @@ pub mod export;
 pub mod fleet;
 pub mod folder;
 mod format;
+pub mod own;
 pub mod picture;
 mod player;
 pub mod plot;

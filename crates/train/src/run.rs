@@ -14,7 +14,7 @@ use crate::trainer::{Iteration, Trainer};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use striatum_agent::Learner;
+use striatum_agent::{Learner, OwnNetwork};
 use striatum_envs::VecEnv;
 use striatum_kernels::Backend;
 
@@ -107,7 +107,7 @@ impl Changes {
 /// # Errors
 /// If settings, task, device or folder do not allow it, or training fails; what was saved stays.
 pub fn train(config: Config, make_envs: &MakeEnvs<'_>, options: &RunOptions<'_>) -> Result<Summary, TrainError> {
-    let seat = Seat { threads: config.threads, console: console(options.quiet), new_folder: true };
+    let seat = Seat { threads: config.threads, console: console(options.quiet), new_folder: true, network: None };
     conduct(config, None, seat, make_envs, options)
 }
 
@@ -122,33 +122,39 @@ pub fn resume(
     make_envs: &MakeEnvs<'_>,
     options: &RunOptions<'_>,
 ) -> Result<Summary, TrainError> {
-    let seat = Seat { threads: config.threads, console: console(options.quiet), new_folder: false };
+    let seat = Seat { threads: config.threads, console: console(options.quiet), new_folder: false, network: None };
     conduct(config, Some(checkpoint), seat, make_envs, options)
 }
 
-fn console(quiet: bool) -> Box<dyn Sink> {
+pub(crate) fn console(quiet: bool) -> Box<dyn Sink> {
     Box::new(if quiet { Console::quiet(std::io::stderr()) } else { Console::stderr() })
 }
 
 /// What differs between a run alone and one of several.
-pub(crate) struct Seat {
+pub(crate) struct Seat<'a> {
     /// Threads of the CPU engine in place of the configuration's, which the result does not depend on.
     pub threads: usize,
     /// What shows the run's progress.
     pub console: Box<dyn Sink>,
     /// Whether the folder is made here.
     pub new_folder: bool,
+    /// The network, if it is not the one that the settings describe.
+    pub network: Option<&'a dyn OwnNetwork>,
 }
 
 /// One agent alone, from where it stands to its summary.
 pub(crate) fn conduct(
     config: Config,
     checkpoint: Option<&Checkpoint>,
-    seat: Seat,
+    seat: Seat<'_>,
     make_envs: &MakeEnvs<'_>,
     options: &RunOptions<'_>,
 ) -> Result<Summary, TrainError> {
-    let (trainer, info) = engine::open_trainer(vec![Config { threads: seat.threads, ..config.clone() }], make_envs)?;
+    let opened = Config { threads: seat.threads, ..config.clone() };
+    let (trainer, info) = match seat.network {
+        None => engine::open_trainer(vec![opened], make_envs)?,
+        Some(network) => engine::open_own_trainer(opened, network, make_envs)?,
+    };
     crate::with_trainer!(trainer, trainer => {
         let mut trainer = trainer;
         // How many threads there are is not part of the result.

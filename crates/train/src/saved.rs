@@ -9,11 +9,11 @@ use crate::evaluate::{EVAL_ENVS, Evaluation, Occasion, evaluate};
 use crate::export::{ObservationNormalizer, PolicyExport};
 use crate::folder::RunFolder;
 use crate::run::{MakeEnvs, load_learner, open_engine};
-use crate::spec::{action_bounds, network_spec};
+use crate::spec::{action_bounds, network_spec, rows_spec};
 use crate::state::load_moments;
 use std::path::{Path, PathBuf};
-use striatum_agent::Pathways;
-use striatum_kernels::{ReturnScaler, RunningMoments};
+use striatum_agent::{Encoder, NetworkSpec, Pathways};
+use striatum_kernels::{ParamList, ParamSpec, ReturnScaler, RunningMoments};
 
 /// Which checkpoint of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,13 +130,25 @@ impl SavedPolicy {
         self.checkpoint.numbers.get("tonic.average_reward").map(|&average| average as f32)
     }
 
+    /// The parameters of a module that is not in this program, by name.
+    fn own_params(&self) -> Result<Vec<ParamSpec>, TrainError> {
+        let mut list = ParamList::default();
+        for name in self.checkpoint.tensors.keys().filter(|name| name.starts_with("module.")) {
+            list.push(name.clone(), self.checkpoint.shape(name)?.to_vec());
+        }
+        Ok(list.params)
+    }
+
     /// The policy alone, with its normaliser and action scaling.
     ///
     /// # Errors
     /// If the checkpoint does not fit its configuration.
     pub fn export(&self, make_envs: &MakeEnvs<'_>) -> Result<PolicyExport, TrainError> {
         let envs = make_envs(1)?;
-        let spec = network_spec(&self.config, &*envs)?;
+        let spec = match self.config.network.encoder {
+            Encoder::Custom => NetworkSpec { custom: Some(self.own_params()?), ..rows_spec(&self.config, &*envs)? },
+            _ => network_spec(&self.config, &*envs)?,
+        };
         let mut params = Vec::with_capacity(spec.param_count());
         for param in spec.params() {
             params.extend_from_slice(self.checkpoint.f32(&param.name, &param.shape)?);

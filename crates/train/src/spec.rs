@@ -30,6 +30,12 @@ pub enum SpecError {
         /// The space.
         space: &'static str,
     },
+    /// A module that is not in this program.
+    #[error(
+        "`network.encoder = \"custom\"` is a network of a program of its own, as `examples/custom_network.rs` is one: train, evaluate and \
+         resume it there, or set it to \"mlp\""
+    )]
+    Custom,
     /// Images that an encoder cannot read.
     #[error(
         "`network.encoder = \"{encoder}\"` reads images of at least {smallest} x {smallest} pixels, and those of task `{task}` have {height} x \
@@ -121,12 +127,18 @@ pub enum SpecError {
 /// # Errors
 /// If the settings do not fit the task.
 pub fn training_spec(config: &Config, envs: &dyn VecEnv) -> Result<NetworkSpec, SpecError> {
+    may_train(config, envs)?;
+    network_spec(config, envs)
+}
+
+/// Whether an agent of these settings can be trained on the task.
+pub(crate) fn may_train(config: &Config, envs: &dyn VecEnv) -> Result<(), SpecError> {
     let dopamine = &config.dopamine;
     let centred = dopamine.reward_centering != RewardCentering::None;
     if centred && !dopamine.force_centering && !envs.continuing() {
         return Err(SpecError::Episodic { task: config.task.clone() });
     }
-    network_spec(config, envs)
+    Ok(())
 }
 
 /// The network that a task and the settings ask for.
@@ -134,6 +146,14 @@ pub fn training_spec(config: &Config, envs: &dyn VecEnv) -> Result<NetworkSpec, 
 /// # Errors
 /// If the settings do not fit the task's spaces, or its action masks do not.
 pub fn network_spec(config: &Config, envs: &dyn VecEnv) -> Result<NetworkSpec, SpecError> {
+    match config.network.encoder {
+        Encoder::Custom => Err(SpecError::Custom),
+        _ => rows_spec(config, envs),
+    }
+}
+
+/// The same whatever the encoder: what rows and heads of a network are.
+pub(crate) fn rows_spec(config: &Config, envs: &dyn VecEnv) -> Result<NetworkSpec, SpecError> {
     let mask = envs.action_mask_width();
     let mut observation = observation(config, envs.observation_space())?;
     let policy = policy(config, observation, envs.action_space())?;
@@ -166,7 +186,9 @@ fn observation(config: &Config, observations: &Space) -> Result<Observation, Spe
     let &Space::Image { channels, height, width, pixel } = observations else {
         let space = kind(observations);
         return match observations {
-            Space::Box { .. } if encoder == Encoder::Mlp => Ok(Observation::Numbers(observations.width())),
+            Space::Box { .. } if matches!(encoder, Encoder::Mlp | Encoder::Custom) => {
+                Ok(Observation::Numbers(observations.width()))
+            }
             Space::Box { .. } => Err(SpecError::NoImage { task, encoder: encoder.name(), space }),
             _ => Err(SpecError::Observations { task, space }),
         };

@@ -1,8 +1,9 @@
 //! Exported policies. With `STRIATUM_EXPORT_DIR` set, the files stay there, each `NAME.onnx` and `NAME.safetensors` beside a `NAME.json` of
 //! observations and expected outputs for `scripts/check_export.py`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use striatum_agent::{MemoryKind, NetworkSettings, NetworkSpec, Observation};
+use striatum_agent::{Encoder, MemoryKind, NetworkSettings, NetworkSpec, Observation, initial_weights};
 use striatum_kernels::{Activation, HeadLayout, MlpSpec, Policy};
 use striatum_rng::{Purpose, Stream};
 use striatum_train::export::{ExportError, ObservationNormalizer, PolicyExport};
@@ -121,6 +122,79 @@ fn every_kind_of_policy_is_written_in_both_formats() {
         assert_eq!(names.contains(&"indirect.weight"), case.dual);
         assert_eq!(names.contains(&"log_std") && names.contains(&"action.low"), case.policy.is_continuous());
         assert_eq!(names.contains(&"normalizer.mean"), case.normalized);
+    }
+}
+
+/// Encoders and normalised layers, in both formats, beside the files for `scripts/check_export.py`.
+#[test]
+fn encoders_and_normalised_layers_are_written_in_both_formats() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = std::env::var_os("STRIATUM_EXPORT_DIR").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    std::fs::create_dir_all(&folder).unwrap();
+    let encoders = [Encoder::Mlp, Encoder::NatureCnn, Encoder::ImpalaCnn, Encoder::MinatarCnn];
+    for (i, encoder) in encoders.into_iter().cycle().take(8).enumerate() {
+        let plain = i < 4;
+        let side = encoder.smallest().max(6);
+        let observation = Observation::Image { channels: 3, height: side, width: side + 1, bytes: plain };
+        let settings = NetworkSettings {
+            encoder,
+            layer_norm: !plain,
+            hidden: if plain { vec![] } else { vec![9] },
+            shared_trunk: plain,
+            ..Default::default()
+        };
+        let head = HeadLayout::new(Policy::Categorical { nvec: vec![4] }, !plain, 1);
+        let spec = NetworkSpec::new(&settings, observation, head);
+        let mut stream = Stream::new(i as u64, Purpose::Init, 0, 0);
+        let mut params = initial_weights(&spec, &NetworkSettings { orthogonal_init: false, ..settings }, 7);
+        params.iter_mut().for_each(|param| *param += 0.02 * stream.normal());
+        let words = observation.words();
+        let export = PolicyExport {
+            observation_normalizer: (i > 5).then(|| ObservationNormalizer {
+                mean: (0..words).map(|i| 0.1 * i as f64 % 1.0).collect(),
+                std: vec![0.7; words],
+                clip: 3.0,
+            }),
+            params,
+            spec,
+            ..tiny(Policy::Categorical { nvec: vec![4] }, !plain, &[])
+        };
+        let name = format!("{}_{}", encoder.name(), if plain { "bytes" } else { "norm" });
+        let file = |extension: &str| folder.join(&name).with_extension(extension);
+        let expected = export.expectations(&export.random_observations(20)).unwrap();
+        std::fs::write(file("json"), expected.to_string()).unwrap();
+        export.to_onnx(&file("onnx")).unwrap();
+        export.to_safetensors(&file("safetensors")).unwrap();
+        let distinct: BTreeSet<_> = expected["logits"].as_array().unwrap().iter().map(ToString::to_string).collect();
+        assert!(distinct.len() > 10, "{name} sees nothing");
+    }
+}
+
+/// The reference against the network that trains.
+#[test]
+#[cfg(feature = "burn")]
+fn the_reference_of_an_encoder_is_the_network_that_trains() {
+    use striatum_agent::burn_engine::BurnNetwork;
+    use striatum_agent::{Learner, LearnerState};
+    for (encoder, bytes) in [(Encoder::NatureCnn, true), (Encoder::ImpalaCnn, false), (Encoder::MinatarCnn, true)] {
+        let side = encoder.smallest().max(7);
+        let observation = Observation::Image { channels: 2, height: side, width: side, bytes };
+        let settings = NetworkSettings { encoder, layer_norm: bytes, hidden: vec![5], ..Default::default() };
+        let policy = Policy::Categorical { nvec: vec![3] };
+        let spec = NetworkSpec::new(&settings, observation, HeadLayout::new(policy.clone(), false, 1));
+        let params = initial_weights(&spec, &NetworkSettings { orthogonal_init: false, ..settings }, 2);
+        let export = PolicyExport { params: params.clone(), spec: spec.clone(), ..tiny(policy, false, &[]) };
+        let cpu = striatum_kernels::Cpu::with_threads(2);
+        let network = Box::new(BurnNetwork::on_cpu(&spec, &cpu));
+        let mut learner = Learner::new(cpu, network, spec, &[LearnerState::new(params)]).unwrap();
+        let observations = export.random_observations(9);
+        let outputs = learner.predict(&observations).unwrap();
+        let found = export.evaluate(&observations).unwrap().net;
+        for (output, logits) in outputs.chunks_exact(4).zip(found.chunks_exact(3)) {
+            for (x, y) in output.iter().zip(logits) {
+                assert!((x - y).abs() < 2e-5, "{encoder:?}: {output:?} and {logits:?}");
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use striatum_kernels::{Backend, Cpu, KernelError};
 
 /// A backend whose kernels write and read burn's own memory.
-pub trait Bridge: Backend {
+pub trait Bridge: Backend + 'static {
     /// A tensor on `device`, which is the burn device of this backend, whose memory `fill` writes.
     ///
     /// # Errors

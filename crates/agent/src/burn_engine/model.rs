@@ -1,11 +1,12 @@
 //! The dual-pathway actor-critic as a burn module.
 
-use super::encoder::{Convolutions, layer_norm, linear};
+use super::encoder::{PictureEncoder, layer_norm, linear};
 use super::memory::{Memory, Past};
 use crate::NetworkSpec;
 use burn::module::Module;
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Device, Tensor, activation};
+use std::ops::Range;
 use striatum_kernels::Activation;
 
 /// What the heads read, `[R, features]` each; the same tensor twice where actor and critic share their layers.
@@ -56,12 +57,22 @@ pub struct ActorCritic {
 impl ActorCritic {
     /// A network of zeros, to be loaded from an arena.
     pub fn new(spec: &NetworkSpec, device: &Device) -> Self {
+        Self::with_trunk(spec, device, |_| Trunk::new(spec, None, device))
+    }
+
+    /// The same without convolutions: it reads what they give for the actor, and then for the critic where the two share nothing.
+    pub fn above_convolutions(spec: &NetworkSpec, device: &Device) -> Self {
+        let flat = spec.convolutions().map_or(0, |convolutions| convolutions.flat());
+        Self::with_trunk(spec, device, |i| Trunk::new(spec, Some(i * flat..(i + 1) * flat), device))
+    }
+
+    fn with_trunk(spec: &NetworkSpec, device: &Device, trunk: impl Fn(usize) -> Trunk) -> Self {
         let (features, logits) = (spec.features(), spec.head.policy.logits());
         Self {
-            actor: Trunk::new(spec, device),
+            actor: trunk(0),
             direct: linear(features, logits, device),
             indirect: spec.head.dual.then(|| linear(features, logits, device)),
-            critic: (!spec.shared_trunk).then(|| Trunk::new(spec, device)),
+            critic: (!spec.shared_trunk).then(|| trunk(1)),
             value: linear(features, spec.head.value_heads, device),
             emits_features: spec.head.policy.features() > 0,
         }
@@ -100,11 +111,14 @@ impl BurnModel for ActorCritic {
 /// Encoder, hidden layers and memory.
 #[derive(Module, Debug)]
 struct Trunk {
-    encoder: Option<Convolutions>,
+    encoder: Option<PictureEncoder>,
     hidden: Vec<Hidden>,
     memory: Option<Memory>,
     #[module(skip)]
     activation: Activation,
+    /// The columns that it reads, if not all.
+    #[module(skip)]
+    columns: Option<Range<usize>>,
 }
 
 /// A linear layer, and what normalises its outputs.
@@ -115,7 +129,8 @@ struct Hidden {
 }
 
 impl Trunk {
-    fn new(spec: &NetworkSpec, device: &Device) -> Self {
+    /// With `columns` it reads those alone, which are what convolutions gave.
+    fn new(spec: &NetworkSpec, columns: Option<Range<usize>>, device: &Device) -> Self {
         let encoded = spec.encoded();
         let inputs = std::iter::once(&encoded).chain(&spec.hidden);
         let layer = |(&inputs, &outputs): (&usize, &usize)| Hidden {
@@ -123,10 +138,11 @@ impl Trunk {
             norm: layer_norm(spec, outputs, device),
         };
         Self {
-            encoder: Convolutions::new(spec, device),
+            encoder: PictureEncoder::new(spec, columns.is_some(), device),
             hidden: inputs.zip(&spec.hidden).map(layer).collect(),
             memory: Memory::new(spec, spec.remembered(), device),
             activation: spec.activation,
+            columns,
         }
     }
 
@@ -140,9 +156,13 @@ impl Trunk {
     }
 
     fn forward(&self, observations: Tensor<2>) -> Tensor<2> {
-        let encoded = match &self.encoder {
+        let seen = match &self.columns {
             None => observations,
-            Some(encoder) => encoder.forward(observations),
+            Some(columns) => observations.narrow(1, columns.start, columns.len()),
+        };
+        let encoded = match &self.encoder {
+            None => seen,
+            Some(encoder) => encoder.forward(seen),
         };
         self.hidden.iter().fold(encoded, |x, layer| {
             let x = layer.linear.forward(x);

@@ -1,13 +1,16 @@
 //! A burn module as a [`Network`].
 
-use super::{Bridge, BurnModel, Past};
+use super::{Bridge, BurnModel, Front, Past};
 use crate::{Network, NetworkSpec, Observation, Pass, WithOutputs};
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor};
+use std::ops::Range;
 use striatum_kernels::{Backend, KernelError, LossArgs, TakeColumnsArgs, UnpackBytesArgs};
 
 /// A burn module on a burn device for one agent, trained through autodiff with the output gradients that the loss kernel computes.
-pub struct BurnNetwork<M> {
+pub struct BurnNetwork<B, M> {
+    /// What comes before the module, if anything does.
+    front: Option<Box<dyn Front<B>>>,
     /// With autodiff.
     model: M,
     /// Without.
@@ -19,6 +22,7 @@ pub struct BurnNetwork<M> {
     carried: usize,
     /// Width of a row.
     inputs: usize,
+    /// Length of the arena without `log_std`.
     param_count: usize,
 }
 
@@ -29,13 +33,25 @@ struct Row {
     past: Option<Past>,
 }
 
-impl<M: BurnModel> BurnNetwork<M> {
+impl<B: Bridge, M: BurnModel> BurnNetwork<B, M> {
     /// A network of a spec; `make` builds its module on a device, and `device` has no autodiff.
     pub fn new(spec: &NetworkSpec, device: &Device, make: impl Fn(&Device) -> M) -> Self {
+        Self::with_front(spec, device, None, make)
+    }
+
+    /// The same of a module that reads what `front` makes of observations.
+    pub fn with_front(
+        spec: &NetworkSpec,
+        device: &Device,
+        front: Option<Box<dyn Front<B>>>,
+        make: impl Fn(&Device) -> M,
+    ) -> Self {
         let model = make(&device.clone().autodiff());
         let inference = model.valid();
-        let param_count = model.num_params();
+        let before: usize = front.iter().flat_map(|front| front.parts()).map(|part| part.len()).sum();
+        let param_count = before + model.num_params();
         Self {
+            front,
             model,
             inference,
             device: device.clone(),
@@ -47,18 +63,34 @@ impl<M: BurnModel> BurnNetwork<M> {
         }
     }
 
+    fn arena_at(&self) -> ArenaAt {
+        ArenaAt { at: 0, others: self.front.iter().flat_map(|front| front.parts()).collect() }
+    }
+
     fn training_device(&self) -> Device {
         self.device.clone().autodiff()
     }
 
-    /// Rows with pixels as numbers, from rows that `fill` writes, `[R, inputs]`.
-    fn input<B: Bridge>(
-        &self,
+    /// Numbers of an observation as the module reads it.
+    fn numbers(&self) -> usize {
+        self.front.as_ref().map_or_else(|| self.observation.len(), |front| front.numbers())
+    }
+
+    /// Rows with observations as the module reads them, from rows that `fill` writes, `[R, inputs]`. With `keep` a backward pass may follow.
+    fn input(
+        &mut self,
         backend: &B,
         device: &Device,
         rows: usize,
+        keep: bool,
         fill: impl FnOnce(&mut B::Buffer),
     ) -> Result<Tensor<2>, KernelError> {
+        if let Some(front) = &mut self.front {
+            let width = front.numbers() + self.inputs - self.observation.words();
+            let mut source = backend.zeros(rows * self.inputs);
+            fill(&mut source);
+            return backend.tensor([rows, width], device, |out| front.forward(&source, rows, keep, out));
+        }
         if !self.observation.is_packed() {
             return backend.tensor([rows, self.inputs], device, fill);
         }
@@ -75,7 +107,7 @@ impl<M: BurnModel> BurnNetwork<M> {
         if self.mask + self.carried == 0 {
             return Row { observations: rows, mask: None, past: None };
         }
-        let (count, numbers) = (rows.dims()[0], self.observation.len());
+        let (count, numbers) = (rows.dims()[0], self.numbers());
         let part = |column, width| rows.clone().narrow(1, column, width);
         let start = numbers + self.mask;
         Row {
@@ -110,16 +142,45 @@ impl<M: BurnModel> BurnNetwork<M> {
         }
         (whole(model.heads(features.detach())), Some(whole(model.clone().no_grad().heads(features))))
     }
+
+    /// Every parameter's gradient to its place in the arena; those of what comes before the module from that of the module's input.
+    fn write_gradients(
+        &mut self,
+        backend: &B,
+        gradients: Gradients,
+        input: Tensor<2>,
+        to: &mut B::Buffer,
+    ) -> Result<(), KernelError> {
+        let mut collector = Collector { gradients, arena_at: self.arena_at(), parts: Vec::new() };
+        self.model.visit(&mut collector);
+        for (at, parts) in collector.parts {
+            let part = Tensor::cat(parts, 0);
+            let count = part.dims()[0];
+            backend.read_tensor(part, |part| {
+                copy(backend, part, count, to, at);
+                Ok(())
+            })?;
+        }
+        let Some(front) = &mut self.front else { return Ok(()) };
+        let d = input.grad(&collector.gradients).unwrap_or_else(|| input.inner().zeros_like());
+        backend.read_tensor(d, |d| {
+            front.backward(d, to);
+            Ok(())
+        })
+    }
 }
 
-impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
+impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<B, M> {
     fn load(&mut self, backend: &B, weights: &B::Buffer) -> Result<(), KernelError> {
         let count = self.param_count;
         let arena =
-            backend.tensor([1, count], &self.training_device(), |arena| copy(backend, weights, count, arena))?;
-        let mut loader = Loader { arena: arena.reshape([count]), at: 0 };
+            backend.tensor([1, count], &self.training_device(), |arena| copy(backend, weights, count, arena, 0))?;
+        let mut loader = Loader { arena: arena.reshape([count]), arena_at: self.arena_at() };
         self.model = self.model.clone().map(&mut loader);
         self.inference = self.model.valid();
+        if let Some(front) = &mut self.front {
+            front.load(weights);
+        }
         Ok(())
     }
 
@@ -130,7 +191,9 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
         rows: usize,
         with: &mut WithOutputs<'_, B>,
     ) -> Result<(), KernelError> {
-        let observations = self.input(backend, &self.device, rows, |memory| backend.write(memory, 0, observations))?;
+        let device = self.device.clone();
+        let observations =
+            self.input(backend, &device, rows, false, |memory| backend.write(memory, 0, observations))?;
         let (outputs, _) = self.outputs(&self.inference, observations, 1, false);
         backend.read_tensor(outputs, |outputs| with(outputs))
     }
@@ -139,10 +202,14 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
         let device = self.training_device();
         let (rows, asymmetric) = (pass.batch.rows, pass.is_asymmetric());
         let shape = [rows, pass.layout.width()];
-        let observations = self.input(backend, &device, rows, |memory| {
-            backend.gather(1, self.inputs, pass.observations, pass.batch.selection, rows, memory);
+        let inputs = self.inputs;
+        let mut input = self.input(backend, &device, rows, true, |memory| {
+            backend.gather(1, inputs, pass.observations, pass.batch.selection, rows, memory);
         })?;
-        let (outputs, trunk) = self.outputs(&self.model, observations, pass.sequence, asymmetric);
+        if self.front.is_some() {
+            input = input.require_grad();
+        }
+        let (outputs, trunk) = self.outputs(&self.model, input.clone(), pass.sequence, asymmetric);
 
         let mut d_trunk = None;
         let d_outputs = backend.read_tensor(outputs.clone().inner(), |outputs| {
@@ -177,18 +244,12 @@ impl<B: Bridge, M: BurnModel> Network<B> for BurnNetwork<M> {
         if let (Some(trunk), Some(d_trunk)) = (trunk, d_trunk) {
             sum = sum + (trunk * d_trunk).sum();
         }
-        let mut collector = Collector { gradients: sum.backward(), parts: Vec::new() };
-        self.model.visit(&mut collector);
-        let count = self.param_count;
-        backend.read_tensor(Tensor::cat(collector.parts, 0), |gradients| {
-            copy(backend, gradients, count, pass.gradients);
-            Ok(())
-        })
+        self.write_gradients(backend, sum.backward(), input, pass.gradients)
     }
 }
 
-/// Copies the first `count` numbers.
-fn copy<B: Backend>(backend: &B, from: &B::Buffer, count: usize, to: &mut B::Buffer) {
+/// Copies the first `count` numbers to `at` and on.
+fn copy<B: Backend>(backend: &B, from: &B::Buffer, count: usize, to: &mut B::Buffer, at: usize) {
     backend.take_columns(TakeColumnsArgs {
         agents: 1,
         rows: count,
@@ -197,16 +258,33 @@ fn copy<B: Backend>(backend: &B, from: &B::Buffer, count: usize, to: &mut B::Buf
         column: 0,
         columns: 1,
         places: None,
-        at: 0,
+        at,
         out: to,
-        stride: count,
+        stride: at + count,
     });
+}
+
+/// Where the module's next parameter lies in the arena, between parts that are not the module's.
+struct ArenaAt {
+    at: usize,
+    others: Vec<Range<usize>>,
+}
+
+impl ArenaAt {
+    /// The place of a parameter of `len` numbers.
+    fn next(&mut self, len: usize) -> usize {
+        while let Some(other) = self.others.iter().find(|other| other.start == self.at) {
+            self.at = other.end;
+        }
+        self.at += len;
+        self.at - len
+    }
 }
 
 /// Replaces every parameter by its part of the arena.
 struct Loader {
     arena: Tensor<1>,
-    at: usize,
+    arena_at: ArenaAt,
 }
 
 impl ModuleMapper for Loader {
@@ -214,8 +292,7 @@ impl ModuleMapper for Loader {
         param.map(|old| {
             let shape = old.dims();
             let len = shape.iter().product();
-            let part = self.arena.clone().narrow(0, self.at, len).reshape(shape);
-            self.at += len;
+            let part = self.arena.clone().narrow(0, self.arena_at.next(len), len).reshape(shape);
             part.detach().require_grad()
         })
     }
@@ -224,7 +301,9 @@ impl ModuleMapper for Loader {
 /// Collects every parameter's gradient in arena order; zeros where a parameter had no part in the outputs.
 struct Collector {
     gradients: Gradients,
-    parts: Vec<Tensor<1>>,
+    arena_at: ArenaAt,
+    /// Gradients that lie one after the other, and where the first one does.
+    parts: Vec<(usize, Vec<Tensor<1>>)>,
 }
 
 impl ModuleVisitor for Collector {
@@ -232,6 +311,10 @@ impl ModuleVisitor for Collector {
         let value = param.val();
         let len = value.dims().iter().product::<usize>();
         let gradient = value.grad(&self.gradients).unwrap_or_else(|| value.inner().zeros_like());
-        self.parts.push(gradient.reshape([len]));
+        let (end, at) = (self.arena_at.at, self.arena_at.next(len));
+        match self.parts.last_mut() {
+            Some((_, parts)) if at == end => parts.push(gradient.reshape([len])),
+            _ => self.parts.push((at, vec![gradient.reshape([len])])),
+        }
     }
 }

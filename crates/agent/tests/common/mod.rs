@@ -1,9 +1,9 @@
 //! Random networks and inputs for the tests.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use striatum_agent::Network;
 #[cfg(feature = "burn")]
-use striatum_agent::burn_engine::{ActorCritic, BurnNetwork};
+use striatum_agent::burn_engine::{ActorCritic, Bridge, BurnNetwork};
+use striatum_agent::{Network, NetworkSpec};
 use striatum_kernels::{
     Activation, Backend, Cpu, CriticKind, HeadLayout, LOSS_METRICS, LogStd, LossParams, Minibatch, MlpSpec, Objective,
     PassArgs, Policy, Selection,
@@ -20,7 +20,7 @@ pub fn spec(policy: Policy, dual: bool, hidden: &[usize], shared_trunk: bool, ac
 
 /// The burn engine's network of a multilayer perceptron.
 #[cfg(feature = "burn")]
-pub fn burn_network(spec: &MlpSpec, device: &burn::tensor::Device) -> BurnNetwork<ActorCritic> {
+pub fn burn_network<B: Bridge>(spec: &MlpSpec, device: &burn::tensor::Device) -> BurnNetwork<B, ActorCritic> {
     let spec = spec.clone().into();
     BurnNetwork::new(&spec, device, |device| ActorCritic::new(&spec, device))
 }
@@ -134,7 +134,7 @@ impl Rows {
     pub fn differentiate(
         &self,
         network: &mut dyn Network<Cpu>,
-        spec: &MlpSpec,
+        spec: &(impl Clone + Into<NetworkSpec>),
         params: LossParams,
         weights: &[f32],
         observations: &[f32],
@@ -147,11 +147,12 @@ impl Rows {
         &self,
         backend: &B,
         network: &mut dyn Network<B>,
-        spec: &MlpSpec,
+        spec: &(impl Clone + Into<NetworkSpec>),
         params: LossParams,
         weights: &[f32],
         observations: &[f32],
     ) -> (Vec<f32>, Vec<f32>) {
+        let spec: NetworkSpec = spec.clone().into();
         let count = spec.param_count();
         let upload = |numbers: &[f32]| backend.upload(numbers);
         let (mut gradients, mut metrics) = (upload(&vec![f32::NAN; count]), upload(&[f32::NAN; LOSS_METRICS]));

@@ -71,11 +71,6 @@ impl ConvolutionCpu {
         last.channels * last.height * last.width
     }
 
-    /// Multiply-adds of a picture's forward pass.
-    pub fn work(&self) -> usize {
-        self.plan.work
-    }
-
     /// Takes over the parameters: of every convolution the weight `[outputs, inputs, kernel, kernel]`, then the bias.
     ///
     /// # Panics

@@ -110,7 +110,7 @@ impl Plan {
             params: 0,
             packed_len: 0,
             gradient_len: 0,
-            work: 0,
+            work: spec.work(),
         };
         for step in &spec.steps {
             plan.step(*step);
@@ -196,7 +196,6 @@ impl Plan {
         self.params += weights + shape.outputs;
         self.packed_len = (layer.packed_transpose + if from > 0 { weights } else { 0 }).next_multiple_of(16);
         self.gradient_len = (layer.gradient + weights + shape.outputs).next_multiple_of(16);
-        self.work += weights * shape.to().iter().product::<usize>();
         self.tasks.push(Task::Convolve(layer));
     }
 

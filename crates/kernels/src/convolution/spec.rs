@@ -91,6 +91,12 @@ impl ConvolutionSpec {
         self.convolutions().iter().map(|convolution| convolution.weights() + convolution.outputs).sum()
     }
 
+    /// Multiply-adds of a picture's forward pass.
+    pub fn work(&self) -> usize {
+        let work = |convolution: &Convolution| convolution.weights() * convolution.to().iter().product::<usize>();
+        self.convolutions().iter().map(work).sum()
+    }
+
     fn walk(&self) -> (Vec<Convolution>, [usize; 3]) {
         let (mut list, [mut channels, height, width]) = (Vec::new(), self.picture);
         let mut size = [height, width];

@@ -238,8 +238,8 @@ pub const KEYS: &[Key] = &[
     key("a2c.epsilon", POSITIVE, "The optimiser's epsilon."),
     key(
         "network.encoder",
-        Kind::OneOf(&["mlp", "nature-cnn", "impala-cnn", "minatar-cnn"]),
-        "What reads observations; the encoders named cnn read images, and the hidden layers follow them.",
+        Kind::OneOf(&["mlp", "nature-cnn", "impala-cnn", "minatar-cnn", "custom"]),
+        "What reads observations; those named cnn read images, and the hidden layers follow them; custom is a module of a program of yours.",
     ),
     key(
         "network.hidden",

@@ -1,8 +1,9 @@
 //! The exported policy evaluated here, as the reference that exports are checked against.
 
+use super::reference::bytes;
 use super::{ExportError, ObservationNormalizer, PolicyExport};
 use serde_json::{Value, json};
-use striatum_kernels::{Activation, LOG_STD_RANGE, Noise, Policy, PolicyHead, environment_action, net_logits};
+use striatum_kernels::{LOG_STD_RANGE, Noise, Policy, PolicyHead, environment_action, net_logits};
 use striatum_rng::{Purpose, Stream};
 
 /// What a policy makes of R observations.
@@ -24,7 +25,7 @@ impl PolicyExport {
     /// If parts do not fit each other, or the observations are not whole rows.
     pub fn evaluate(&self, observations: &[f32]) -> Result<Evaluated, ExportError> {
         self.validate()?;
-        self.require_mlp()?;
+        self.require_layers()?;
         let inputs = self.spec.inputs().max(1);
         let rows = observations.len() / inputs;
         if observations.len() != rows * inputs {
@@ -69,7 +70,7 @@ impl PolicyExport {
     /// As [`evaluate`](Self::evaluate).
     pub fn expectations(&self, observations: &[f32]) -> Result<Value, ExportError> {
         let mut object = self.expected(observations)?;
-        object["observations"] = rows(observations, self.spec.inputs()).into();
+        object["observations"] = self.shown(observations);
         if self.spec.head.dual {
             let tones = TONES.iter().map(|&tone| {
                 let mut expected = Self { tone, ..self.clone() }.expected(observations)?;
@@ -79,6 +80,16 @@ impl PolicyExport {
             object["tones"] = tones.collect::<Result<Vec<_>, ExportError>>()?.into();
         }
         Ok(object)
+    }
+
+    /// Observations as numbers that JSON has: packed bytes one by one.
+    fn shown(&self, observations: &[f32]) -> Value {
+        let (inputs, observation) = (self.spec.inputs(), self.spec.observation);
+        if !observation.is_packed() {
+            return rows(observations, inputs).into();
+        }
+        let shown = observations.chunks_exact(inputs.max(1)).map(|row| bytes(row, observation.len()).collect());
+        shown.collect::<Vec<Vec<u8>>>().into()
     }
 
     /// What the policy makes of observations, by the names of an ONNX model's outputs.
@@ -102,7 +113,7 @@ impl PolicyExport {
     }
 
     /// `count` observations, `[count, inputs]`: normal around the normaliser's mean with twice its deviation, or around 0 with
-    /// deviation 2, and half of every choice's options allowed where there are masks. The same every time.
+    /// deviation 2, or any bytes; half of every choice's options allowed where there are masks. The same every time.
     pub fn random_observations(&self, count: usize) -> Vec<f32> {
         let mut stream = Stream::new(0, Purpose::User, 0, 0);
         let column = |i: usize| match &self.observation_normalizer {
@@ -111,6 +122,10 @@ impl PolicyExport {
         };
         let mut all = Vec::with_capacity(count * self.spec.inputs());
         for _ in 0..count {
+            if self.spec.observation.is_packed() {
+                all.extend((0..self.spec.observation.words()).map(|_| f32::from_bits(stream.below(u32::MAX))));
+                continue;
+            }
             all.extend((0..self.spec.observation.words()).map(|i| {
                 let (mean, std) = column(i);
                 (mean + 2.0 * std * f64::from(stream.normal())) as f32
@@ -133,30 +148,8 @@ impl PolicyExport {
         columns.map(|((&x, mean), std)| (((f64::from(x) - mean) / std) as f32).clamp(-clip, *clip)).collect()
     }
 
-    /// What the heads read.
-    fn features(&self, input: &[f32]) -> Vec<f32> {
-        let activate = |x: f32| match self.spec.activation {
-            Activation::Tanh => x.tanh(),
-            Activation::Relu => x.max(0.0),
-            Activation::Silu => x / (1.0 + (-x).exp()),
-        };
-        (0..self.spec.hidden.len()).fold(input.to_vec(), |x, layer| {
-            self.linear(&format!("{}.{layer}", self.trunk()), &x).into_iter().map(activate).collect()
-        })
-    }
-
-    /// `x W + b`.
-    fn linear(&self, name: &str, x: &[f32]) -> Vec<f32> {
-        let (weight, bias) = (self.param(&format!("{name}.weight")), self.param(&format!("{name}.bias")));
-        let mut sums: Vec<f64> = bias.iter().map(|&b| f64::from(b)).collect();
-        for (x, row) in x.iter().zip(weight.chunks_exact(bias.len().max(1))) {
-            sums.iter_mut().zip(row).for_each(|(sum, &w)| *sum += f64::from(*x) * f64::from(w));
-        }
-        sums.into_iter().map(|sum| sum as f32).collect()
-    }
-
     /// A parameter's values; empty if the network has none of that name.
-    fn param(&self, name: &str) -> &[f32] {
+    pub(super) fn param(&self, name: &str) -> &[f32] {
         let found = self.spec.params().into_iter().find(|param| param.name == name);
         found.map_or(&[], |param| &self.params[param.offset..param.offset + param.len()])
     }

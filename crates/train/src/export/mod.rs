@@ -1,8 +1,10 @@
 //! The policy alone, for use outside: as safetensors, and as ONNX that takes raw observations.
 
 mod evaluate;
+mod layers;
 mod onnx;
 mod proto;
+mod reference;
 mod safetensors;
 
 pub use evaluate::Evaluated;
@@ -26,7 +28,7 @@ pub enum ExportError {
         found: usize,
     },
     /// A network that the format, or the reference that it is checked against, has no form for.
-    #[error("a policy whose {what} cannot be exported so; use `--format safetensors`")]
+    #[error("the policy cannot be exported so, because {what}; use `--format safetensors`")]
     Network {
         /// What about it.
         what: String,
@@ -84,16 +86,17 @@ impl PolicyExport {
         write(path, safetensors::encode(self))
     }
 
-    /// Writes an ONNX model (opset 17) that takes `observations` `[batch, inputs]` as the task gives them. Its outputs: `actions`, the
+    /// Writes an ONNX model (opset 17) that takes `observations` as the task gives them: `[batch, inputs]`, or `[batch, channels, height,
+    /// width]` where the network is more than a multilayer perceptron, uint8 where pixels are bytes. Its outputs: `actions`, the
     /// most likely ones, int64 `[batch]` for one choice, int64 `[batch, choices]` for several, float `[batch, dims]` as
     /// the task takes them otherwise; and `logits` `[batch, logits]`, or `mean` and `log_std` `[batch, dims]` (before any squash). With two
     /// pathways it has an optional input `tone`, a number, whose default is [`tone`](Self::tone).
     ///
     /// # Errors
-    /// If parts do not fit each other, or the file cannot be written.
+    /// If the network has a memory or is a module of one's own, parts do not fit each other, or the file cannot be written.
     pub fn to_onnx(&self, path: &Path) -> Result<(), ExportError> {
         self.validate()?;
-        self.require_mlp()?;
+        self.require_layers()?;
         write(path, Ok(onnx::encode(self)))
     }
 
@@ -113,14 +116,22 @@ impl PolicyExport {
         Ok(())
     }
 
-    fn require_mlp(&self) -> Result<(), ExportError> {
-        self.spec.beyond_mlp().map_or(Ok(()), |what| Err(ExportError::Network { what }))
+    /// Refuses what is no chain of layers.
+    fn require_layers(&self) -> Result<(), ExportError> {
+        let what = self.spec.beyond_mlp().filter(|_| self.spec.custom.is_some() || self.spec.has_memory());
+        what.map_or(Ok(()), |what| Err(ExportError::Network { what }))
+    }
+
+    /// The shape of an observation as an ONNX model takes it, the mask at its end included.
+    fn shape(&self) -> Vec<usize> {
+        if self.spec.takes_pictures() { self.spec.observation.picture().to_vec() } else { vec![self.spec.inputs()] }
     }
 
     /// The parameters that actions depend on, with their values.
     fn policy_params(&self) -> Vec<(ParamSpec, &[f32])> {
         let all = self.spec.params().into_iter();
-        let own = all.filter(|param| !param.name.starts_with("critic.") && !param.name.starts_with("value."));
+        let critics = ["critic.", "value."];
+        let own = all.filter(|param| !critics.iter().any(|critic| param.name.starts_with(critic)));
         own.map(|param| {
             let values = &self.params[param.offset..param.offset + param.len()];
             (param, values)

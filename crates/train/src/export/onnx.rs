@@ -2,11 +2,11 @@
 
 use super::proto::{
     ATTRIBUTE_INT, Attribute, Dimension, Entry, Extent, FLOAT, Graph, INT64, Model, Node, OperatorSet, Shape, Tensor,
-    TensorType, Type, ValueInfo,
+    TensorType, Type, UINT8, ValueInfo,
 };
 use super::{ObservationNormalizer, PolicyExport};
 use prost::Message;
-use striatum_kernels::{Activation, LOG_STD_RANGE, PATHWAY_SCALE, Policy};
+use striatum_kernels::{LOG_STD_RANGE, PATHWAY_SCALE, Policy};
 
 /// The operator set, and the oldest format version that carries it.
 const OPSET: i64 = 17;
@@ -20,6 +20,7 @@ pub(super) fn encode(export: &PolicyExport) -> Vec<u8> {
     let mut builder = Builder::default();
     builder.parameters(export);
     let x = builder.observed(export);
+    let x = builder.pixels(&export.spec, x);
     let x = builder.normalized(export, x);
     let features = builder.features(export, x);
     let net = builder.net(export, &features);
@@ -59,7 +60,8 @@ pub(super) fn encode(export: &PolicyExport) -> Vec<u8> {
 /// Observations, and with two pathways the tone. That has a constant of its name as default, so it may be left out.
 fn inputs(export: &PolicyExport) -> Vec<ValueInfo> {
     let tone = export.spec.head.dual.then(|| typed(TONE, FLOAT, Vec::new()));
-    std::iter::once(value_info("observations", FLOAT, &[export.spec.inputs()])).chain(tone).collect()
+    let element = if export.spec.observation.is_packed() { UINT8 } else { FLOAT };
+    std::iter::once(value_info("observations", element, &export.shape())).chain(tone).collect()
 }
 
 fn outputs(policy: &Policy) -> Vec<ValueInfo> {
@@ -88,26 +90,36 @@ fn typed(name: &str, element: i32, dim: Vec<Dimension>) -> ValueInfo {
 
 /// Collects nodes and constants. Values are known by their names.
 #[derive(Default)]
-struct Builder {
+pub(super) struct Builder {
     nodes: Vec<Node>,
     constants: Vec<Tensor>,
 }
 
 impl Builder {
+    /// A node whose attributes are whole numbers.
     fn node(&mut self, op_type: &str, input: &[&str], output: &[&str], attributes: &[(&str, i64)]) {
-        let attribute = |&(name, i): &(&str, i64)| Attribute { name: name.to_owned(), i, kind: ATTRIBUTE_INT };
+        let attribute = |&(name, i): &(&str, i64)| Attribute {
+            name: name.to_owned(),
+            i,
+            kind: ATTRIBUTE_INT,
+            ..Attribute::default()
+        };
+        self.node_of(op_type, input, output, attributes.iter().map(attribute).collect());
+    }
+
+    pub(super) fn node_of(&mut self, op_type: &str, input: &[&str], output: &[&str], attribute: Vec<Attribute>) {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         self.nodes.push(Node {
             input: owned(input),
             output: owned(output),
             name: format!("{op_type}_{}", self.nodes.len()),
             op_type: op_type.to_owned(),
-            attribute: attributes.iter().map(attribute).collect(),
+            attribute,
         });
     }
 
     /// A node with one output and no attributes; gives the output's name.
-    fn op(&mut self, op_type: &str, input: &[&str], output: &str) -> String {
+    pub(super) fn op(&mut self, op_type: &str, input: &[&str], output: &str) -> String {
         self.node(op_type, input, &[output], &[]);
         output.to_owned()
     }
@@ -124,7 +136,7 @@ impl Builder {
         self.constants.push(Tensor { dims, data_type: INT64, name: name.to_owned(), raw_data });
     }
 
-    fn scalar(&mut self, name: &str, value: f32) {
+    pub(super) fn scalar(&mut self, name: &str, value: f32) {
         self.floats(name, &[], &[value]);
     }
 
@@ -153,7 +165,7 @@ impl Builder {
         let Some(ObservationNormalizer { mean, std, clip }) = &export.observation_normalizer else {
             return x;
         };
-        let width = [export.spec.observation.words()];
+        let width = if export.spec.takes_pictures() { export.shape() } else { vec![export.spec.observation.words()] };
         let coarse: Vec<f32> = mean.iter().map(|&m| m as f32).collect();
         let rest: Vec<f32> = mean.iter().zip(&coarse).map(|(m, &c)| (m - f64::from(c)) as f32).collect();
         self.floats("normalizer.mean", &width, &coarse);
@@ -167,26 +179,8 @@ impl Builder {
         self.op("Clip", &[&x, "normalizer.low", "normalizer.high"], "normalized")
     }
 
-    fn linear(&mut self, name: &str, x: &str) -> String {
+    pub(super) fn linear(&mut self, name: &str, x: &str) -> String {
         self.op("Gemm", &[x, &format!("{name}.weight"), &format!("{name}.bias")], &format!("{name}.output"))
-    }
-
-    /// What the heads read.
-    fn features(&mut self, export: &PolicyExport, mut x: String) -> String {
-        for layer in 0..export.spec.hidden.len() {
-            let name = format!("{}.{layer}", export.trunk());
-            let z = self.linear(&name, &x);
-            let active = format!("{name}.active");
-            x = match export.spec.activation {
-                Activation::Tanh => self.op("Tanh", &[&z], &active),
-                Activation::Relu => self.op("Relu", &[&z], &active),
-                Activation::Silu => {
-                    let gate = self.op("Sigmoid", &[&z], &format!("{name}.gate"));
-                    self.op("Mul", &[&z, &gate], &active)
-                }
-            };
-        }
-        x
     }
 
     /// Net logits or means, with inverse temperature as a constant, and tone as one that an input of its name overrides.
@@ -294,7 +288,7 @@ impl Builder {
 mod tests {
     use super::*;
     use std::collections::HashSet;
-    use striatum_kernels::{HeadLayout, MlpSpec};
+    use striatum_kernels::{Activation, HeadLayout, MlpSpec};
 
     fn export(policy: Policy, dual: bool) -> PolicyExport {
         let dims = if policy.is_continuous() { policy.action_width() } else { 0 };

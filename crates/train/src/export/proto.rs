@@ -4,11 +4,15 @@ use prost::{Message, Oneof};
 
 /// Element type `FLOAT` of `TensorProto.DataType`.
 pub(super) const FLOAT: i32 = 1;
+/// Element type `UINT8`.
+pub(super) const UINT8: i32 = 2;
 /// Element type `INT64`.
 pub(super) const INT64: i32 = 7;
 
 /// `AttributeProto.AttributeType.INT`.
 pub(super) const ATTRIBUTE_INT: i32 = 2;
+/// `AttributeProto.AttributeType.INTS`.
+pub(super) const ATTRIBUTE_INTS: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Model {
@@ -78,6 +82,8 @@ pub(super) struct Attribute {
     pub name: String,
     #[prost(int64, tag = "3")]
     pub i: i64,
+    #[prost(int64, repeated, tag = "8")]
+    pub ints: Vec<i64>,
     #[prost(int32, tag = "20")]
     pub kind: i32,
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::io;
 use striatum_agent::{MemoryKind, NetworkSpec};
+use striatum_kernels::ConvolutionStep;
 
 struct Block {
     name: String,
@@ -79,9 +80,18 @@ fn steps(export: &PolicyExport) -> Vec<String> {
     } else {
         steps.push("x = observation".to_owned());
     }
+    if export.spec.custom.is_some() {
+        steps.push("net = what the module that the parameters belong to makes of x".to_owned());
+        return steps;
+    }
+    let trunk = export.trunk();
+    if export.spec.layer_norm {
+        steps.push("norm(x, NAME) = (x - mean(x)) / sqrt(variance(x) + 1e-5) * NAME.weight + NAME.bias".to_owned());
+    }
+    steps.extend(encoder(&export.spec, trunk));
     for layer in 0..export.spec.hidden.len() {
-        let trunk = export.trunk();
-        steps.push(format!("x = activation(x @ {trunk}.{layer}.weight + {trunk}.{layer}.bias)"));
+        let linear = format!("x @ {trunk}.{layer}.weight + {trunk}.{layer}.bias");
+        steps.push(format!("x = activation({})", normalized(&export.spec, linear, &format!("{trunk}.{layer}"))));
     }
     steps.extend(memory(export));
     steps.push("g = x @ direct.weight + direct.bias".to_owned());
@@ -100,6 +110,45 @@ fn steps(export: &PolicyExport) -> Vec<String> {
         (true, true) => "action = action.low + (action.high - action.low) * (tanh(net) + 1) / 2".to_owned(),
         (true, false) => "action = clip(net, action.low, action.high)".to_owned(),
     });
+    steps
+}
+
+/// A linear layer, and its normalisation if it has one.
+fn normalized(spec: &NetworkSpec, linear: String, name: &str) -> String {
+    if spec.layer_norm { format!("norm({linear}, {name}.norm)") } else { linear }
+}
+
+/// From pixels to what the hidden layers read.
+fn encoder(spec: &NetworkSpec, trunk: &str) -> Vec<String> {
+    let mut steps = Vec::new();
+    if spec.observation.is_packed() {
+        steps.push("x = x / 255".to_owned());
+    }
+    let Some(convolutions) = spec.convolutions() else { return steps };
+    steps.push("x = x as [channels, height, width]".to_owned());
+    let mut next = 0;
+    let mut convolve = |x: &str, stride: usize, padding: usize| {
+        let name = format!("{trunk}.encoder.{next}");
+        next += 1;
+        format!("conv2d({x}, {name}.weight, {name}.bias, stride {stride}, padding {padding})")
+    };
+    for step in &convolutions.steps {
+        match *step {
+            ConvolutionStep::Convolve { stride, padding, relu, .. } => {
+                let convolved = convolve("x", stride, padding);
+                steps.push(if relu { format!("x = relu({convolved})") } else { format!("x = {convolved}") });
+            }
+            ConvolutionStep::Pool => steps.push("x = max_pool2d(x, kernel 3, stride 2, padding 1)".to_owned()),
+            ConvolutionStep::Relu => steps.push("x = relu(x)".to_owned()),
+            ConvolutionStep::Residual => {
+                steps.push(format!("y = {}", convolve("relu(x)", 1, 1)));
+                steps.push(format!("x = x + {}", convolve("relu(y)", 1, 1)));
+            }
+        }
+    }
+    let name = format!("{trunk}.encoder");
+    let linear = format!("flat(x) @ {name}.linear.weight + {name}.linear.bias");
+    steps.push(format!("x = relu({})", normalized(spec, linear, &name)));
     steps
 }
 

@@ -169,7 +169,7 @@ impl Launch<'_> {
     fn train_one(&self, agent: &Agent, console: Box<dyn Sink>, threads: usize) -> Result<Summary, TrainError> {
         let out: PathBuf = self.options.out.join(&agent.name);
         let options = RunOptions { out: out.clone(), ..*self.options };
-        let seat = Seat { threads, console, new_folder: false };
+        let seat = Seat { threads, console, new_folder: false, network: None };
         let folder = RunFolder::open(&out)?;
         let latest = folder.latest();
         if !latest.is_file() {

@@ -2,6 +2,7 @@
 
 mod advantages;
 mod batch;
+mod convolution;
 mod distribution;
 mod envs;
 mod loss;
@@ -105,7 +106,9 @@ pub fn entries<D: Device + 'static>() -> Vec<Entry<D>> {
 
 /// The kernels that the host alone has.
 pub fn host() -> Vec<Entry<Cpu>> {
-    vec![policy::entry(), envs::entry()]
+    let mut entries = vec![policy::entry(), envs::entry()];
+    entries.extend(convolution::entries());
+    entries
 }
 
 /// The kernels that a GPU alone has.
