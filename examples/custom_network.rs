@@ -28,7 +28,10 @@ impl Residual {
     /// The spec says how wide an observation is, and what an output row holds.
     fn new(spec: &NetworkSpec, device: &Device) -> Self {
         let linear = |inputs, outputs, gain| {
-            LinearConfig::new(inputs, outputs).with_initializer(Initializer::Orthogonal { gain }).init(device)
+            let orthogonal = LinearConfig::new(inputs, outputs).with_initializer(Initializer::Orthogonal { gain });
+            let mut layer = orthogonal.with_bias(false).init(device);
+            layer.bias = Some(Initializer::Zeros.init([outputs], device));
+            layer
         };
         Self {
             enter: linear(spec.observation.len(), WIDTH, 2.0_f64.sqrt()),
