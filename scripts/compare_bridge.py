@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 THROUGHPUT = ROOT / "target/release/examples/throughput"
 STRIATUM = ROOT / "target/release/striatum"
 
-# PPO of RL Baselines3 Zoo for CartPole-v1, which is the built-in preset.
+# PPO of RL Baselines3 Zoo for CartPole-v1; what the built-in settings have otherwise, they are told.
+ZOO = ["ppo.minibatches=1", "ppo.epochs=20", "ppo.learning_rate=1e-3"]
 SB3 = """
 import sys, time
 import torch
@@ -104,6 +105,7 @@ def training(sb3, steps, repeats):
             out = Path(folder) / f"run{run}"
             command = [STRIATUM, "train", f"gym:{TASK}", "--total-steps", str(steps), "--set", "eval.interval=0", "--set", "eval.episodes=1"]
             command += ["--python", sys.executable, "--quiet", "--out", out]
+            command += [part for setting in ZOO for part in ("--set", setting)]
             subprocess.run(command, check=True)
             lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
             points = [line for line in lines if line["event"] == "iteration"]
