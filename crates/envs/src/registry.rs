@@ -107,7 +107,9 @@ const fn with_params<E: Parametric>(name: &'static str, description: &'static st
         one: |arguments| Ok(Box::new(E::with(arguments)?)),
         batch: |name, num_envs, arguments| {
             let env = E::with(arguments)?;
-            Ok(Box::new(Batch::new(num_envs, || env.clone())?.named(name)))
+            // One batch of boxes for all of them: a batch for each kind would be most of the code of small tasks.
+            let make = || -> Box<dyn Env> { Box::new(env.clone()) };
+            Ok(Box::new(Batch::new(num_envs, make)?.named(name)))
         },
     }
 }
