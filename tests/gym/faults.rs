@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = &[
     ("a_failed_run_is_saved", a_failed_run_is_saved),
     ("a_killed_trainer_leaves_nothing_behind", a_killed_trainer_leaves_nothing_behind),
     ("killed_workers_are_replaced", killed_workers_are_replaced),
+    ("an_evaluation_that_never_ends_is_given_up", an_evaluation_that_never_ends_is_given_up),
 ];
 
 fn what_cannot_be_made_is_refused() {
@@ -168,6 +169,17 @@ fn killed_workers_are_replaced() {
     let counted = last["charts/env_failures"].as_u64().or(last["charts/env_failures"].as_f64().map(|n| n as u64));
     assert!(counted.is_some_and(|counted| counted > 0 && counted <= replaced as u64), "{last}");
     println!("{kills} kills, {replaced} replacements, {} steps", saved.counters["steps"]);
+}
+
+/// No episode gets as far as its end.
+fn an_evaluation_that_never_ends_is_given_up() {
+    let folder = tempdir().expect("a folder");
+    let args = "gym:Test/Faulty-v0 --env-arg fault=step --env-arg at=3 --on-env-failure restart --num-envs 1 --workers 1 --total-steps 4 \
+                --set ppo.num_steps=4 --set ppo.minibatches=1 --set eval.episodes=1";
+    let failed = outcome(&mut train(args, &folder.path().join("run")));
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    let lost = "episodes in a row were lost with the workers that played them";
+    assert!(failed.stderr.contains(lost), "{failed:?}");
 }
 
 /// Reads stderr on a thread, so that it does not fill up.

@@ -6,7 +6,7 @@ use crate::error::TrainError;
 use crate::player::{Played, Player};
 use serde::Serialize;
 use striatum_agent::Learner;
-use striatum_envs::VecEnv;
+use striatum_envs::{EnvError, VecEnv};
 use striatum_kernels::{Backend, RunningMoments};
 use striatum_rng::{Purpose, Stream};
 
@@ -125,18 +125,23 @@ impl Series {
     }
 }
 
+/// Episodes that may be lost one after the other, with the processes they ran in, before one is finished.
+const LOST_IN_A_ROW: u32 = 20;
+
 /// How many episodes every environment still plays, and how far it is in the one under way.
 pub(crate) struct Schedule {
     left: Vec<usize>,
     lengths: Vec<u32>,
     most_steps: u32,
+    /// Episodes lost since one was finished.
+    lost: u32,
 }
 
 impl Schedule {
     /// `episodes` shared out over `count` environments; without an end of its own an episode is cut after `most_steps`.
     fn new(count: usize, episodes: usize, most_steps: Option<u32>) -> Self {
         let left = (0..count).map(|i| episodes / count + usize::from(i < episodes % count)).collect();
-        Self { left, lengths: vec![0; count], most_steps: most_steps.unwrap_or(u32::MAX) }
+        Self { left, lengths: vec![0; count], most_steps: most_steps.unwrap_or(u32::MAX), lost: 0 }
     }
 
     pub fn is_done(&self) -> bool {
@@ -144,8 +149,19 @@ impl Schedule {
     }
 
     /// Whether an episode under way is lost here, which is then played again.
-    pub fn lose(&mut self, env: usize) -> bool {
-        std::mem::take(&mut self.lengths[env]) > 0
+    ///
+    /// # Errors
+    /// If so many are lost that none may ever be finished.
+    pub fn lose(&mut self, env: usize) -> Result<bool, EnvError> {
+        let is_lost = std::mem::take(&mut self.lengths[env]) > 0;
+        self.lost += u32::from(is_lost);
+        if self.lost > LOST_IN_A_ROW {
+            return Err(EnvError::Failed(format!(
+                "{LOST_IN_A_ROW} episodes in a row were lost with the workers that played them, and none was finished; `gym.on_env_failure` \
+                 = \"stop\" shows the first failure"
+            )));
+        }
+        Ok(is_lost)
     }
 
     /// Counts a step, with which the episode `ends` or not. Whether it is cut here; none where the environment has no more to play.
@@ -158,6 +174,7 @@ impl Schedule {
         if ends || cut {
             self.left[env] -= 1;
             self.lengths[env] = 0;
+            self.lost = 0;
         }
         Some(cut)
     }
@@ -179,7 +196,7 @@ pub(crate) fn play<B: Backend>(
         for env in 0..player.num_envs() {
             let shown = match player.counts(env) {
                 true => schedule.step(env, player.ends(env)),
-                false => schedule.lose(env).then_some(false),
+                false => schedule.lose(env)?.then_some(false),
             };
             if let Some(cut) = shown {
                 see(&player.played(env, cut));

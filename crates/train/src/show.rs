@@ -118,7 +118,7 @@ impl<B: Backend> Stage<'_, B> {
         while flow.is_continue() && !self.schedule.is_done() {
             self.player.step()?;
             if !self.player.counts(0) {
-                if self.schedule.lose(0) {
+                if self.schedule.lose(0)? {
                     score = Score::default();
                     flow = self.open(spectator)?;
                 }
