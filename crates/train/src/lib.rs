@@ -38,6 +38,7 @@ pub mod source;
 pub mod spec;
 mod state;
 pub mod statistics;
+mod summary;
 pub mod tasks;
 mod tonic;
 pub mod trainer;

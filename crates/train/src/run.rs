@@ -10,8 +10,8 @@ use crate::scalars::scalars;
 use crate::session::Session;
 use crate::sinks::{Console, Jsonl, Sink, Sinks, TensorBoard};
 use crate::spec::network_spec;
+pub use crate::summary::Summary;
 use crate::trainer::{Iteration, Trainer};
-use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use striatum_agent::{Learner, OwnNetwork};
@@ -31,43 +31,6 @@ pub struct RunOptions<'a> {
     pub interrupted: &'a AtomicBool,
     /// Whether progress stays off the terminal.
     pub quiet: bool,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Summary {
-    /// The task.
-    pub task: String,
-    /// `ppo` or `a2c`.
-    pub algo: &'static str,
-    /// `fused` or `burn`.
-    pub engine: &'static str,
-    /// `cpu`, or the adapter's name.
-    pub device: String,
-    /// The run's seed.
-    pub seed: u64,
-    /// Environment steps.
-    pub steps: u64,
-    /// Finished training episodes.
-    pub episodes: u64,
-    /// Mean return of the last 100 training episodes.
-    pub episodic_return: Option<f64>,
-    /// Best mean return of a deterministic evaluation.
-    pub best_return: Option<f64>,
-    /// Mean return of the last deterministic evaluation.
-    pub last_return: Option<f64>,
-    /// Environment steps a second over the whole run.
-    pub steps_per_second: f64,
-    /// Seconds of training.
-    pub wall_seconds: f64,
-    /// Steps at which the last 100 episodes first reached the task's threshold.
-    pub solved_at_steps: Option<u64>,
-    /// Seconds at which they did.
-    pub solved_at_seconds: Option<f64>,
-    /// Whether every step of the run is done, or the run stopped because it was solved.
-    pub finished: bool,
-    /// The run folder.
-    pub run: PathBuf,
 }
 
 /// What a resume may change of a run's settings.
@@ -167,7 +130,7 @@ pub(crate) fn conduct(
             false => RunFolder::open(&options.out)?,
         };
         if checkpoint.is_some() && has_nothing_to_do(&trainer.sessions[0], options) {
-            return Ok(summary(&trainer.sessions[0], &info, &folder));
+            return Ok(Summary::of(&trainer.sessions[0], &info, &folder));
         }
         if !seat.new_folder {
             folder.write_config(&trainer.sessions[0].config)?;
@@ -278,7 +241,7 @@ impl<'a> Run<'a> {
         self.pass_on_notes(&mut trainer.sessions[agent]);
         let outcome = outcome.inspect_err(|error| self.rescue(trainer, agent, error));
         self.end(&trainer.sessions[agent], &outcome);
-        outcome.map(|()| summary(&trainer.sessions[agent], &self.info, &self.folder))
+        outcome.map(|()| Summary::of(&trainer.sessions[agent], &self.info, &self.folder))
     }
 
     /// Shows what has happened to the environments.
@@ -378,7 +341,7 @@ fn is_solved_and_done(session: &Session) -> bool {
 }
 
 /// Whether every step is done, or the run was to stop once solved and is.
-fn is_done(session: &Session) -> bool {
+pub(crate) fn is_done(session: &Session) -> bool {
     session.is_finished() || is_solved_and_done(session)
 }
 
@@ -391,29 +354,6 @@ pub(crate) fn has_nothing_to_do(session: &Session, options: &RunOptions<'_>) -> 
     match is_done(session) {
         true => session.progress.evaluated_at >= session.progress.steps,
         false => has_reached(session, options.stop_after),
-    }
-}
-
-pub(crate) fn summary(session: &Session, info: &EngineInfo, folder: &RunFolder) -> Summary {
-    let (config, progress) = (&session.config, &session.progress);
-    let wall_seconds = session.wall_seconds();
-    Summary {
-        task: config.task.clone(),
-        algo: config.algo_name(),
-        engine: info.engine,
-        device: info.device.clone(),
-        seed: config.seed,
-        steps: progress.steps,
-        episodes: session.episodes.finished(),
-        episodic_return: session.episodes.mean_return(),
-        best_return: progress.best_return,
-        last_return: progress.last_return,
-        steps_per_second: progress.steps as f64 / wall_seconds,
-        wall_seconds,
-        solved_at_steps: progress.solved_at_steps,
-        solved_at_seconds: progress.solved_at_seconds,
-        finished: is_done(session),
-        run: folder.path().to_owned(),
     }
 }
 

@@ -116,7 +116,7 @@ class Masked(gymnasium.Env):
 class Faulty(Counter):
     """Fails in the way and at the step of the episode that it is told."""
 
-    def __init__(self, fault="none", at=3, first_only=False):
+    def __init__(self, fault="none", at=3):
         super().__init__(longest=1)
         if fault == "make":
             raise RuntimeError("no such robot")

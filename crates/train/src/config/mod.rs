@@ -6,6 +6,7 @@
 mod choice;
 mod error;
 mod keys;
+mod kind;
 mod layers;
 mod presets;
 mod validate;
@@ -13,7 +14,8 @@ mod write;
 
 pub use choice::{DeviceChoice, EngineChoice, ParseDeviceError, ParseEngineError};
 pub use error::ConfigError;
-pub use keys::{KEYS, Key, Kind, MAX_COUNT};
+pub use keys::{KEYS, Key};
+pub use kind::{Kind, MAX_COUNT};
 pub use presets::{PRESETS, preset, wrapper_preset};
 
 use layers::Layer;

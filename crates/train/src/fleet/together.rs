@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::engine::{self, EngineInfo};
 use crate::error::TrainError;
 use crate::folder::RunFolder;
-use crate::run::{Run, Summary, has_nothing_to_do, summary};
+use crate::run::{Run, Summary, has_nothing_to_do};
 use crate::trainer::Trainer;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -104,7 +104,7 @@ impl Launch<'_> {
                 trainer.restore(agent, checkpoint)?;
                 let session = &trainer.sessions()[agent];
                 if has_nothing_to_do(session, self.options) {
-                    end(board, ends, index, Ok(summary(session, info, &folder)));
+                    end(board, ends, index, Ok(Summary::of(session, info, &folder)));
                     runs.push((index, None));
                     continue;
                 }
