@@ -18,7 +18,7 @@ pub struct Step {
     pub truncated: bool,
 }
 
-/// One environment. Write this for a task of your own; [`Batch`](crate::Batch) makes a [`VecEnv`] of it.
+/// One environment. Write this for a task of your own; [`Batch`](crate::Batch) makes a [`VecEnv`](crate::VecEnv) of it.
 pub trait Env: Send {
     /// What an observation is.
     fn observation_space(&self) -> Space;

@@ -102,7 +102,7 @@ pub trait VecEnv: Send {
     /// The mean return of 100 episodes from which the task counts as solved, if one is agreed upon.
     fn solved_at(&self) -> Option<f32>;
 
-    /// Whether the task goes on for ever, as [`Env::continuing`] says.
+    /// Whether the task goes on for ever, as [`Env::continuing`](crate::Env::continuing) says.
     fn continuing(&self) -> bool {
         false
     }
@@ -202,7 +202,7 @@ pub trait VecEnv: Send {
         None
     }
 
-    /// How many numbers at the end of an observation mark allowed actions, as [`Env::action_mask_width`] says.
+    /// How many numbers at the end of an observation mark allowed actions, as [`Env::action_mask_width`](crate::Env::action_mask_width) says.
     fn action_mask_width(&self) -> usize {
         0
     }
