@@ -190,27 +190,14 @@ impl VecEnv for Replay {
     }
 }
 
-fn cleanrl(noop_max: u32) -> WrapperSettings {
-    WrapperSettings {
-        noop_max,
-        frame_skip: 4,
-        episodic_life: true,
-        fire_reset: true,
-        reward_sign: true,
-        resize: vec![84, 84],
-        grayscale: true,
-        frame_stack: 4,
-        ..Default::default()
-    }
-}
-
 #[test]
 fn every_frame_is_cleanrl_s() {
     const BYTES: usize = 4 * 84 * 84;
     const WIDTH: usize = BYTES / 4;
     let fixture = fixture();
     let count = fixture.envs.len();
-    let mut envs = wrap(Box::new(Replay::new(&fixture)), &cleanrl(fixture.noop_max)).unwrap();
+    let settings = WrapperSettings { noop_max: fixture.noop_max, ..WrapperSettings::atari() };
+    let mut envs = wrap(Box::new(Replay::new(&fixture)), &settings).unwrap();
     assert_eq!(envs.observation_space(), &Space::Image { channels: 4, height: 84, width: 84, pixel: Pixel::Byte });
     let (mut observations, mut final_observations) = (vec![0.0; count * WIDTH], vec![0.0; count * WIDTH]);
     let [mut rewards, mut terminated, mut truncated] = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];

@@ -115,15 +115,15 @@ fn toml_parses_back_to_an_equal_config_with_further_comments_too() {
 
 #[test]
 fn atari_games_get_cleanrl_s_wrappers_unless_told_otherwise() {
+    use striatum_envs::wrappers::{WrapperPreset, WrapperSettings};
     let of = |task: &str, sets: &[&str]| {
         let sets = sets.iter().map(|set| (*set).to_owned()).collect();
         Config::resolve(&Request { task: task.to_owned(), sets, ..Request::default() }).unwrap().wrappers
     };
-    let plain = striatum_envs::wrappers::WrapperSettings::default();
-    let atari = of("gym:ALE/Breakout-v5", &[]);
-    assert_eq!((atari.noop_max, atari.frame_skip, &atari.resize[..], atari.frame_stack), (30, 4, &[84, 84][..], 4));
-    assert!(atari.episodic_life && atari.fire_reset && atari.reward_sign && atari.grayscale && atari.max_pool);
-    assert_eq!(of("Custom-v0", &[]), plain);
+    assert_eq!(of("Custom-v0", &["wrappers.preset=atari"]), WrapperSettings::atari());
+    let auto = WrapperSettings { preset: WrapperPreset::Auto, ..WrapperSettings::atari() };
+    assert_eq!(of("gym:ALE/Breakout-v5", &[]), auto);
+    assert_eq!(of("Custom-v0", &[]), WrapperSettings::default());
     let game = Config::resolve(&Request { task: "gym:ALE/Pong-v5".to_owned(), ..Request::default() }).unwrap();
     assert_eq!(game.env.get("frameskip").and_then(|skip| skip.as_u64()), Some(1));
     assert_eq!(game.env.get("repeat_action_probability").and_then(|p| p.as_f64()), Some(0.0));

@@ -67,6 +67,24 @@ impl Default for WrapperSettings {
     }
 }
 
+impl WrapperSettings {
+    /// CleanRL's wrappers of Atari games, what [`WrapperPreset::Atari`] stands for.
+    pub fn atari() -> Self {
+        Self {
+            preset: WrapperPreset::Atari,
+            noop_max: 30,
+            frame_skip: 4,
+            episodic_life: true,
+            fire_reset: true,
+            reward_sign: true,
+            resize: vec![84, 84],
+            grayscale: true,
+            frame_stack: 4,
+            ..Self::default()
+        }
+    }
+}
+
 /// Settings that belong together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

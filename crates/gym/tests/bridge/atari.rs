@@ -59,18 +59,7 @@ fn same_as_cleanrl(game: &str, steps: usize, count: usize, seed: u64) {
         arguments: Params::default().with("frameskip", 1).with("repeat_action_probability", 0.0),
         num_envs: count,
     };
-    let settings = WrapperSettings {
-        noop_max: 30,
-        frame_skip: 4,
-        episodic_life: true,
-        fire_reset: true,
-        reward_sign: true,
-        resize: vec![84, 84],
-        grayscale: true,
-        frame_stack: 4,
-        ..WrapperSettings::default()
-    };
-    let mut envs = wrap(Box::new(make(&task, count).unwrap()), &settings).unwrap();
+    let mut envs = wrap(Box::new(make(&task, count).unwrap()), &WrapperSettings::atari()).unwrap();
     let (width, choices) = (envs.observation_space().width(), envs.action_names().len());
     let (mut observations, mut finals) = (vec![0.0; count * width], vec![0.0; count * width]);
     let [mut rewards, mut terminated, mut truncated] = [vec![0.0; count], vec![0.0; count], vec![0.0; count]];
