@@ -4,7 +4,8 @@
     python scripts/check_export.py policy.onnx expected.json
     python scripts/check_export.py policy.safetensors expected.json
 
-The JSON holds `observations`, and `actions` with `logits`, or with `mean` and `log_std`. Where there are two pathways, `tones` lists the
+The JSON holds `observations`, and `actions` with `logits`, or with `mean` and `log_std`; of a policy with memory also `state`, and
+`next_state` after the step. Where there are two pathways, `tones` lists the
 same for several dopamine tones, and the numbers beside it are what the policy does without being given one. An ONNX file goes through onnx's full check
 and onnxruntime; a safetensors file is evaluated with numpy by what its metadata says. Numbers must agree within the tolerance,
 relative to their size where that is above 1. An action among choices may differ only where the largest logits are equal within
@@ -26,7 +27,7 @@ def shaped(observations, given):
     return observations.reshape(-1, *given.shape[1:]).astype(kind)
 
 
-def run_onnx(path, observations, tone=None):
+def run_onnx(path, observations, state=None, tone=None):
     import onnx
     import onnxruntime
 
@@ -37,10 +38,11 @@ def run_onnx(path, observations, tone=None):
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     observations = shaped(observations, session.get_inputs()[0])
+    rows = {"observations": observations} | ({} if state is None else {"state": state})
     given = {} if tone is None else {"tone": np.asarray(tone, dtype=np.float32)}
-    whole = dict(zip(names, session.run(names, {"observations": observations, **given})))
+    whole = dict(zip(names, session.run(names, rows | given)))
     # The batch size must not be baked in.
-    single = session.run(names, {"observations": observations[:1], **given})
+    single = session.run(names, {name: values[:1] for name, values in rows.items()} | given)
     for name, value in zip(names, single):
         if value.shape != whole[name][:1].shape:
             raise ValueError(f"`{name}` has shape {value.shape} for a batch of one")
@@ -91,7 +93,34 @@ def encode(network, tensors, name, x, norm):
     return np.maximum(norm(z, name), 0)
 
 
-def run_safetensors(path, observations, tone=None):
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def remember(network, tensors, name, x, state):
+    """What the heads read, and the state after the step: memories as in PyTorch, and minGRU (Feng et al. 2024)."""
+    kind, width = network.get("memory", "none"), network.get("memory_width", 0)
+    if kind == "none":
+        return x, None
+    parts = lambda rows: [rows[:, at : at + width] for at in range(0, rows.shape[1], width)]
+    layer = lambda part, x: parts(x @ tensors[f"{name}.{part}.weight"] + tensors[f"{name}.{part}.bias"])
+    i, (h, *cell) = layer("input", x), parts(state)
+    if kind == "mingru":
+        z = sigmoid(i[0])
+        h = (1 - z) * h + z * np.where(i[1] >= 0, i[1] + 0.5, sigmoid(i[1]))
+        return h, h
+    u = layer("recurrent", h)
+    if kind == "gru":
+        r, z = sigmoid(i[0] + u[0]), sigmoid(i[1] + u[1])
+        h = (1 - z) * np.tanh(i[2] + r * u[2]) + z * h
+        return h, h
+    sums = [a + b for a, b in zip(i, u)]
+    c = sigmoid(sums[1]) * cell[0] + sigmoid(sums[0]) * np.tanh(sums[2])
+    h = sigmoid(sums[3]) * np.tanh(c)
+    return h, np.concatenate([h, c], axis=1)
+
+
+def run_safetensors(path, observations, state=None, tone=None):
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as file:
@@ -103,7 +132,7 @@ def run_safetensors(path, observations, tone=None):
     if "normalizer.mean" in tensors:
         x = (x.astype(np.float64) - tensors["normalizer.mean"]) / tensors["normalizer.std"]
         x = np.clip(x.astype(np.float32), -policy["observation_clip"], policy["observation_clip"])
-    activation = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "silu": lambda z: z / (1 + np.exp(-z))}[network["activation"]]
+    activation = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "silu": lambda z: z * sigmoid(z)}[network["activation"]]
     trunk = "trunk" if network["shared_trunk"] else "actor"
 
     def norm(z, name):
@@ -116,6 +145,8 @@ def run_safetensors(path, observations, tone=None):
     for layer in range(len(network["hidden"])):
         z = x @ tensors[f"{trunk}.{layer}.weight"] + tensors[f"{trunk}.{layer}.bias"]
         x = activation(norm(z, f"{trunk}.{layer}"))
+    x, after = remember(network, tensors, f"{trunk}.memory", x, state)
+    kept = {} if after is None else {"next_state": after}
     head, kind = network["head"], network["head"]["policy"]
     rho = policy["tone"] if tone is None else tone
     beta = policy["inverse_temperature"] if kind["kind"] == "categorical" else 1.0
@@ -129,14 +160,14 @@ def run_safetensors(path, observations, tone=None):
     if kind["kind"] == "categorical":
         parts = np.split(net, np.cumsum(kind["nvec"])[:-1], axis=1)
         actions = np.stack([part.argmax(axis=1) for part in parts], axis=1)
-        return {"actions": actions[:, 0] if len(parts) == 1 else actions, "logits": net}
+        return {"actions": actions[:, 0] if len(parts) == 1 else actions, "logits": net} | kept
     low, high = tensors["action.low"], tensors["action.high"]
     actions = low + (high - low) * (np.tanh(net) + 1) / 2 if kind["squash"] else np.clip(net, low, high)
     log_std = np.clip(tensors["log_std"], -20, 2)
     if kind["kind"] == "state_dependent":
         variance = x**2 @ np.exp(2 * log_std.reshape(kind["features"], kind["dims"])) + 1e-6
         log_std = 0.5 * np.log(variance)
-    return {"actions": actions, "mean": net, "log_std": np.broadcast_to(log_std, net.shape)}
+    return {"actions": actions, "mean": net, "log_std": np.broadcast_to(log_std, net.shape)} | kept
 
 
 def worst(found, expected):
@@ -198,12 +229,13 @@ def main():
         with open(args.expected, encoding="utf-8") as file:
             expected = json.load(file)
         observations = np.asarray(expected.pop("observations"), dtype=np.float32)
+        state = np.asarray(expected.pop("state"), dtype=np.float32) if "state" in expected else None
         run = run_safetensors if args.policy.endswith(".safetensors") else run_onnx
         tones = expected.pop("tones", [])
-        failed, report = check(run(args.policy, observations), expected, args.tolerance)
+        failed, report = check(run(args.policy, observations, state), expected, args.tolerance)
         for other in tones:
             tone = other.pop("tone")
-            wrong, more = check(run(args.policy, observations, tone), other, args.tolerance)
+            wrong, more = check(run(args.policy, observations, state, tone), other, args.tolerance)
             failed |= wrong
             report.append(f"with tone {tone:g} " + ", ".join(more))
     except Exception as error:  # whatever is wrong with the files, the caller needs its text and status 2

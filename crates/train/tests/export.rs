@@ -227,28 +227,94 @@ fn a_mask_is_the_end_of_an_observation() {
     assert!(random.chunks_exact(4).all(|row| row[1..].iter().sum::<f32>() == 2.0));
 }
 
-#[test]
-fn a_network_with_memory_is_written_as_safetensors_only() {
-    let settings = NetworkSettings { memory: MemoryKind::Lstm, memory_width: 3, hidden: vec![4], ..Default::default() };
-    let head = HeadLayout::new(Policy::Categorical { nvec: vec![2] }, false, 1);
-    let spec = NetworkSpec::new(&settings, Observation::Numbers(2), head);
-    let export = PolicyExport {
-        params: vec![0.5; spec.param_count()],
+const MEMORIES: [MemoryKind; 3] = [MemoryKind::Gru, MemoryKind::Lstm, MemoryKind::MinGru];
+
+/// A policy with memory, its parameters drawn.
+fn remembering(memory: MemoryKind, policy: &Policy, dual: bool, shared_trunk: bool) -> PolicyExport {
+    let settings = NetworkSettings { memory, memory_width: 6, hidden: vec![5], shared_trunk, ..Default::default() };
+    let head = HeadLayout { masked: !policy.is_continuous(), ..HeadLayout::new(policy.clone(), dual, 1) };
+    let spec = NetworkSpec::new(&settings, Observation::Numbers(3), head);
+    let mut stream = Stream::new(4, Purpose::Init, 0, 0);
+    let dims = if policy.is_continuous() { policy.action_width() } else { 0 };
+    PolicyExport {
+        params: (0..spec.param_count()).map(|_| 0.7 * stream.normal()).collect(),
         spec,
-        ..tiny(Policy::Categorical { nvec: vec![2] }, false, &[])
-    };
+        action_low: vec![-1.0; dims],
+        action_high: vec![2.0; dims],
+        ..tiny(policy.clone(), dual, &[])
+    }
+}
+
+#[test]
+fn memories_are_written_in_both_formats_as_one_step() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = std::env::var_os("STRIATUM_EXPORT_DIR").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    std::fs::create_dir_all(&folder).unwrap();
+    let policies =
+        [Policy::Categorical { nvec: vec![4] }, Policy::StateDependent { dims: 2, features: 6, squash: true }];
+    for (memory, policy) in MEMORIES.into_iter().flat_map(|memory| policies.each_ref().map(|policy| (memory, policy))) {
+        let dual = policy.is_continuous();
+        let export = remembering(memory, policy, dual, dual);
+        let name = format!("{}_{}", memory.name(), if dual { "gsde" } else { "masked" });
+        let file = |extension: &str| folder.join(&name).with_extension(extension);
+        let expected = export.expectations(&export.random_observations(OBSERVATIONS)).unwrap();
+        let state = if memory == MemoryKind::Lstm { 12 } else { 6 };
+        for (key, width) in [("observations", 3 + if dual { 0 } else { 4 }), ("state", state), ("next_state", state)] {
+            let rows = expected[key].as_array().unwrap();
+            assert!(rows.len() == OBSERVATIONS && rows[0].as_array().unwrap().len() == width, "{name}: {key}");
+        }
+        std::fs::write(file("json"), expected.to_string()).unwrap();
+        export.to_onnx(&file("onnx")).unwrap();
+        export.to_safetensors(&file("safetensors")).unwrap();
+    }
+}
+
+#[test]
+fn safetensors_say_how_a_memory_goes_on() {
+    let export = remembering(MemoryKind::Lstm, &Policy::Categorical { nvec: vec![2] }, false, false);
     let folder = tempfile::tempdir().unwrap();
-    let error = export.to_onnx(&folder.path().join("a.onnx")).unwrap_err().to_string();
-    assert!(error.contains("`network.memory` is \"lstm\"") && error.contains("safetensors"), "{error}");
     let file = folder.path().join("a.safetensors");
     export.to_safetensors(&file).unwrap();
     let bytes = std::fs::read(file).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    assert_eq!(tensors.tensor("actor.memory.input.weight").unwrap().shape(), [4, 12]);
-    assert_eq!(tensors.tensor("actor.memory.recurrent.weight").unwrap().shape(), [3, 12]);
+    assert_eq!(tensors.tensor("actor.memory.input.weight").unwrap().shape(), [5, 24]);
+    assert_eq!(tensors.tensor("actor.memory.recurrent.weight").unwrap().shape(), [6, 24]);
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
     let policy = &metadata.metadata().as_ref().unwrap()["policy"];
     assert!(policy.contains("h = sigmoid(i3 + u3) * tanh(c)"), "{policy}");
+}
+
+/// The reference against the network that trains, step by step: logits, and what either keeps.
+#[test]
+#[cfg(feature = "burn")]
+fn the_reference_of_a_memory_is_the_network_that_trains() {
+    use striatum_agent::burn_engine::BurnNetwork;
+    use striatum_agent::{Learner, LearnerState};
+    let policy = Policy::Categorical { nvec: vec![3] };
+    for (memory, shared) in MEMORIES.into_iter().flat_map(|memory| [(memory, false), (memory, true)]) {
+        let export = remembering(memory, &policy, false, shared);
+        let (spec, params) = (export.spec.clone(), export.params.clone());
+        let cpu = striatum_kernels::Cpu::with_threads(1);
+        let network = Box::new(BurnNetwork::on_cpu(&spec, &cpu));
+        let mut learner = Learner::new(cpu, network, spec.clone(), &[LearnerState::new(params)]).unwrap();
+        // What is random there is only the observations: the states are those that each keeps.
+        let (observed, width, at) = (spec.observed(), export.state_width(), spec.head.carried_at());
+        let (mut kept, mut own) = (vec![0.0; spec.head.carried], vec![0.0; width]);
+        for (step, row) in export.random_observations(30).chunks_exact(export.row_width()).enumerate() {
+            let starts = step % 10 == 0;
+            if starts {
+                own.fill(0.0);
+            }
+            let given = [&row[..observed], &[f32::from(u8::from(starts))], &kept].concat();
+            let output = learner.predict(&given).unwrap();
+            let found = export.evaluate(&[&row[..observed], &own].concat()).unwrap();
+            kept.copy_from_slice(&output[at..at + spec.head.carried]);
+            own = found.next_state;
+            for (x, y) in output[..3].iter().zip(&found.net).chain(kept[..width].iter().zip(&own)) {
+                assert!(!y.is_finite() || (x - y).abs() < 1e-5, "{memory:?}, step {step}: {x} and {y}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -15,28 +15,33 @@ pub struct Evaluated {
     pub net: Vec<f32>,
     /// Logarithm of the standard deviations before any squash, `[R, dims]`; empty for discrete actions.
     pub log_std: Vec<f32>,
+    /// What a memory keeps for the next step, `[R, state width]`; empty without one.
+    pub next_state: Vec<f32>,
 }
 
 impl PolicyExport {
-    /// Actions for raw observations `[R, inputs]`: the linear layers here in double precision, everything after them by the kernels
-    /// that act in training.
+    /// Actions for R rows of raw observations, `[R, row width]` ([`row_width`](Self::row_width)): the linear layers here in double
+    /// precision, everything after them by the kernels that act in training.
     ///
     /// # Errors
-    /// If parts do not fit each other, or the observations are not whole rows.
-    pub fn evaluate(&self, observations: &[f32]) -> Result<Evaluated, ExportError> {
+    /// If parts do not fit each other, or the rows are not whole.
+    pub fn evaluate(&self, given: &[f32]) -> Result<Evaluated, ExportError> {
         self.validate()?;
         self.require_layers()?;
-        let inputs = self.spec.inputs().max(1);
-        let rows = observations.len() / inputs;
-        if observations.len() != rows * inputs {
+        let inputs = self.row_width().max(1);
+        let rows = given.len() / inputs;
+        if given.len() != rows * inputs {
             let expected = (rows + 1) * inputs;
-            return Err(ExportError::Length { what: "the list of observations", expected, found: observations.len() });
+            return Err(ExportError::Length { what: "the list of observations", expected, found: given.len() });
         }
         let layout = &self.spec.head;
-        let (mut outputs, mut log_std) = (Vec::with_capacity(rows * layout.width()), Vec::new());
-        for observation in observations.chunks_exact(inputs) {
-            let (observation, mask) = observation.split_at(self.spec.observation.words());
-            let features = self.features(&self.normalized(observation));
+        let mut outputs = Vec::with_capacity(rows * layout.width());
+        let [mut log_std, mut next_state] = [Vec::new(), Vec::new()];
+        for row in given.chunks_exact(inputs) {
+            let (observed, state) = row.split_at(self.spec.observed());
+            let (observation, mask) = observed.split_at(self.spec.observation.words());
+            let (features, state) = self.remembered(self.hidden(&self.normalized(observation)), state);
+            next_state.extend(state);
             outputs.extend(self.linear("direct", &features));
             if layout.dual {
                 outputs.extend(self.linear("indirect", &features));
@@ -46,6 +51,7 @@ impl PolicyExport {
                 outputs.extend(&features);
             }
             outputs.extend(mask);
+            outputs.extend(std::iter::repeat_n(0.0, layout.carried));
             log_std.extend(log_std_at(&layout.policy, self.param("log_std"), &features));
         }
         let (tone, beta) = (vec![self.tone; rows], vec![self.inverse_temperature; rows]);
@@ -60,20 +66,25 @@ impl PolicyExport {
         for (stored, taken) in stored.chunks_exact(width.max(1)).zip(actions.chunks_exact_mut(width.max(1))) {
             environment_action(&layout.policy, &self.action_low, &self.action_high, stored, taken);
         }
-        Ok(Evaluated { actions, net, log_std })
+        Ok(Evaluated { actions, net, log_std, next_state })
     }
 
-    /// Observations and what the policy makes of them, as the JSON object that `scripts/check_export.py` reads. With two pathways,
-    /// `tones` lists what it makes of them with other dopamine tones.
+    /// Rows and what the policy makes of them, as the JSON object that `scripts/check_export.py` reads: `observations`, with a
+    /// memory `state`, and the outputs. With two pathways, `tones` lists what it makes of them with other dopamine tones.
     ///
     /// # Errors
     /// As [`evaluate`](Self::evaluate).
-    pub fn expectations(&self, observations: &[f32]) -> Result<Value, ExportError> {
-        let mut object = self.expected(observations)?;
-        object["observations"] = self.shown(observations);
+    pub fn expectations(&self, given: &[f32]) -> Result<Value, ExportError> {
+        let mut object = self.expected(given)?;
+        let split = given.chunks_exact(self.row_width().max(1)).map(|row| row.split_at(self.spec.observed()));
+        let (observations, states): (Vec<_>, Vec<_>) = split.unzip();
+        object["observations"] = observations.iter().map(|observed| self.shown(observed)).collect();
+        if self.state_width() > 0 {
+            object["state"] = json!(states);
+        }
         if self.spec.head.dual {
             let tones = TONES.iter().map(|&tone| {
-                let mut expected = Self { tone, ..self.clone() }.expected(observations)?;
+                let mut expected = Self { tone, ..self.clone() }.expected(given)?;
                 expected["tone"] = tone.into();
                 Ok(expected)
             });
@@ -82,22 +93,21 @@ impl PolicyExport {
         Ok(object)
     }
 
-    /// Observations as numbers that JSON has: packed bytes one by one.
-    fn shown(&self, observations: &[f32]) -> Value {
-        let (inputs, observation) = (self.spec.inputs(), self.spec.observation);
+    /// An observation as numbers that JSON has: packed bytes one by one.
+    fn shown(&self, observed: &[f32]) -> Value {
+        let observation = self.spec.observation;
         if !observation.is_packed() {
-            return rows(observations, inputs).into();
+            return json!(observed);
         }
-        let shown = observations.chunks_exact(inputs.max(1)).map(|row| bytes(row, observation.len()).collect());
-        shown.collect::<Vec<Vec<u8>>>().into()
+        bytes(observed, observation.len()).collect::<Vec<u8>>().into()
     }
 
-    /// What the policy makes of observations, by the names of an ONNX model's outputs.
-    fn expected(&self, observations: &[f32]) -> Result<Value, ExportError> {
-        let Evaluated { actions, net, log_std } = self.evaluate(observations)?;
+    /// What the policy makes of rows, by the names of an ONNX model's outputs.
+    fn expected(&self, given: &[f32]) -> Result<Value, ExportError> {
+        let Evaluated { actions, net, log_std, next_state } = self.evaluate(given)?;
         let policy = &self.spec.head.policy;
         let net = rows(&net, policy.logits());
-        Ok(match policy {
+        let mut object = match policy {
             Policy::Categorical { nvec } => {
                 let whole: Vec<i64> = actions.iter().map(|&action| action as i64).collect();
                 let actions = match nvec.len() {
@@ -109,26 +119,32 @@ impl PolicyExport {
             Policy::Gaussian { dims, .. } | Policy::StateDependent { dims, .. } => {
                 json!({"actions": rows(&actions, *dims), "mean": net, "log_std": rows(&log_std, *dims)})
             }
-        })
+        };
+        if self.state_width() > 0 {
+            object["next_state"] = json!(rows(&next_state, self.state_width()));
+        }
+        Ok(object)
     }
 
-    /// `count` observations, `[count, inputs]`: normal around the normaliser's mean with twice its deviation, or around 0 with
-    /// deviation 2, or any bytes; half of every choice's options allowed where there are masks. The same every time.
+    /// `count` rows, `[count, row width]`: observations normal around the normaliser's mean with twice its deviation, or around 0 with
+    /// deviation 2, or any bytes; half of every choice's options allowed where there are masks; normal states. The same every
+    /// time.
     pub fn random_observations(&self, count: usize) -> Vec<f32> {
         let mut stream = Stream::new(0, Purpose::User, 0, 0);
         let column = |i: usize| match &self.observation_normalizer {
             Some(ObservationNormalizer { mean, std, .. }) => (mean[i], std[i]),
             None => (0.0, 1.0),
         };
-        let mut all = Vec::with_capacity(count * self.spec.inputs());
+        let mut all = Vec::with_capacity(count * self.row_width());
         for _ in 0..count {
-            if self.spec.observation.is_packed() {
-                all.extend((0..self.spec.observation.words()).map(|_| f32::from_bits(stream.below(u32::MAX))));
-                continue;
-            }
+            let packed = self.spec.observation.is_packed();
             all.extend((0..self.spec.observation.words()).map(|i| {
                 let (mean, std) = column(i);
-                (mean + 2.0 * std * f64::from(stream.normal())) as f32
+                if packed {
+                    f32::from_bits(stream.below(u32::MAX))
+                } else {
+                    (mean + 2.0 * std * f64::from(stream.normal())) as f32
+                }
             }));
             if let (true, Policy::Categorical { nvec }) = (self.spec.head.masked, &self.spec.head.policy) {
                 for &n in nvec {
@@ -136,6 +152,7 @@ impl PolicyExport {
                     all.extend((0..n).map(|option| if (option + n - first) % n < n.div_ceil(2) { 1.0 } else { 0.0 }));
                 }
             }
+            all.extend((0..self.state_width()).map(|_| stream.normal()));
         }
         all
     }

@@ -1,9 +1,9 @@
 //! Encoder and hidden layers as nodes of an ONNX graph.
 
 use super::PolicyExport;
-use super::onnx::Builder;
+use super::onnx::{Builder, NEXT_STATE, STATE};
 use super::proto::{ATTRIBUTE_INT, ATTRIBUTE_INTS, Attribute, FLOAT};
-use striatum_agent::NetworkSpec;
+use striatum_agent::{MemoryKind, NetworkSpec};
 use striatum_kernels::{Activation, ConvolutionStep};
 
 /// An attribute of several whole numbers.
@@ -27,6 +27,78 @@ impl Builder {
     /// What the heads read.
     pub(super) fn features(&mut self, export: &PolicyExport, x: String) -> String {
         let (spec, trunk) = (&export.spec, export.trunk());
+        let x = self.hidden(spec, trunk, x);
+        self.memory(spec, &format!("{trunk}.memory"), x)
+    }
+
+    /// One step of a memory, from `state` to `next_state`.
+    fn memory(&mut self, spec: &NetworkSpec, name: &str, x: String) -> String {
+        let (kind, width) = (spec.memory, spec.memory_width);
+        if kind == MemoryKind::None {
+            return x;
+        }
+        self.integers("memory.gates", &vec![width; kind.gates()]);
+        let input = self.linear(&format!("{name}.input"), &x);
+        let own = |part: &str| format!("{name}.{part}");
+        match kind {
+            MemoryKind::None => x,
+            MemoryKind::Gru => {
+                let recurrent = self.linear(&own("recurrent"), STATE);
+                let [i, u] = [("input", input), ("recurrent", recurrent)]
+                    .map(|(part, rows)| self.split(&rows, "memory.gates", &own(part), kind.gates()));
+                let [r, z] = [0, 1].map(|gate| {
+                    let sum = self.op("Add", &[&i[gate], &u[gate]], &own(&format!("sum.{gate}")));
+                    self.op("Sigmoid", &[&sum], &own(&format!("gate.{gate}")))
+                });
+                let reset = self.op("Mul", &[&r, &u[2]], &own("reset"));
+                let sum = self.op("Add", &[&i[2], &reset], &own("sum.2"));
+                let candidate = self.op("Tanh", &[&sum], &own("candidate"));
+                // (1 - z) n + z h
+                let difference = self.op("Sub", &[STATE, &candidate], &own("difference"));
+                let kept = self.op("Mul", &[&z, &difference], &own("kept"));
+                self.op("Add", &[&candidate, &kept], NEXT_STATE)
+            }
+            MemoryKind::MinGru => {
+                let i = self.split(&input, "memory.gates", &own("input"), kind.gates());
+                let z = self.op("Sigmoid", &[&i[0]], &own("gate"));
+                let above = self.op("Relu", &[&i[1]], &own("above"));
+                let below = self.op("Sub", &[&i[1], &above], &own("below"));
+                let bent = self.op("Sigmoid", &[&below], &own("bent"));
+                let candidate = self.op("Add", &[&above, &bent], &own("candidate"));
+                // (1 - z) h + z g
+                let difference = self.op("Sub", &[&candidate, STATE], &own("difference"));
+                let taken = self.op("Mul", &[&z, &difference], &own("taken"));
+                self.op("Add", &[STATE, &taken], NEXT_STATE)
+            }
+            MemoryKind::Lstm => {
+                self.integers("memory.states", &[width; 2]);
+                let state = self.split(STATE, "memory.states", &own("state"), 2);
+                let recurrent = self.linear(&own("recurrent"), &state[0]);
+                let sums = self.op("Add", &[&input, &recurrent], &own("sums"));
+                let sums = self.split(&sums, "memory.gates", &own("sum"), kind.gates());
+                let [i, f, o] = [0, 1, 3].map(|gate| self.op("Sigmoid", &[&sums[gate]], &own(&format!("gate.{gate}"))));
+                let candidate = self.op("Tanh", &[&sums[2]], &own("candidate"));
+                let kept = self.op("Mul", &[&f, &state[1]], &own("kept"));
+                let added = self.op("Mul", &[&i, &candidate], &own("added"));
+                let cell = self.op("Add", &[&kept, &added], &own("cell"));
+                let bent = self.op("Tanh", &[&cell], &own("bent"));
+                let h = self.op("Mul", &[&o, &bent], &own("output"));
+                self.node("Concat", &[&h, &cell], &[NEXT_STATE], &[("axis", 1)]);
+                h
+            }
+        }
+    }
+
+    /// Parts of rows, side by side.
+    pub(super) fn split(&mut self, rows: &str, sizes: &str, name: &str, count: usize) -> Vec<String> {
+        let parts: Vec<String> = (0..count).map(|part| format!("{name}.{part}")).collect();
+        let names: Vec<&str> = parts.iter().map(String::as_str).collect();
+        self.node("Split", &[rows, sizes], &names, &[("axis", 1)]);
+        parts
+    }
+
+    /// What a memory reads, or without one the heads.
+    fn hidden(&mut self, spec: &NetworkSpec, trunk: &str, x: String) -> String {
         let mut x = self.encoded(spec, trunk, x);
         for layer in 0..spec.hidden.len() {
             let name = format!("{trunk}.{layer}");

@@ -90,10 +90,11 @@ impl PolicyExport {
     /// width]` where the network is more than a multilayer perceptron, uint8 where pixels are bytes. Its outputs: `actions`, the
     /// most likely ones, int64 `[batch]` for one choice, int64 `[batch, choices]` for several, float `[batch, dims]` as
     /// the task takes them otherwise; and `logits` `[batch, logits]`, or `mean` and `log_std` `[batch, dims]` (before any squash). With two
-    /// pathways it has an optional input `tone`, a number, whose default is [`tone`](Self::tone).
+    /// pathways it has an optional input `tone`, a number, whose default is [`tone`](Self::tone). With a memory it is one step: it has an
+    /// input `state`, [`state_width`](Self::state_width) numbers a row, which are 0 where an episode starts, and an output `next_state`.
     ///
     /// # Errors
-    /// If the network has a memory or is a module of one's own, parts do not fit each other, or the file cannot be written.
+    /// If the network is a module of one's own, parts do not fit each other, or the file cannot be written.
     pub fn to_onnx(&self, path: &Path) -> Result<(), ExportError> {
         self.validate()?;
         self.require_layers()?;
@@ -116,15 +117,25 @@ impl PolicyExport {
         Ok(())
     }
 
+    /// Width of what the policy keeps between steps: 0 without memory; h, and for an LSTM then c.
+    pub fn state_width(&self) -> usize {
+        self.spec.memory.states() * self.spec.memory_width
+    }
+
+    /// Width of a row, `[observation | mask | state]`.
+    pub fn row_width(&self) -> usize {
+        self.spec.observed() + self.state_width()
+    }
+
     /// Refuses what is no chain of layers.
     fn require_layers(&self) -> Result<(), ExportError> {
-        let what = self.spec.beyond_mlp().filter(|_| self.spec.custom.is_some() || self.spec.has_memory());
+        let what = self.spec.beyond_mlp().filter(|_| self.spec.custom.is_some());
         what.map_or(Ok(()), |what| Err(ExportError::Network { what }))
     }
 
     /// The shape of an observation as an ONNX model takes it, the mask at its end included.
     fn shape(&self) -> Vec<usize> {
-        if self.spec.takes_pictures() { self.spec.observation.picture().to_vec() } else { vec![self.spec.inputs()] }
+        if self.spec.takes_pictures() { self.spec.observation.picture().to_vec() } else { vec![self.spec.observed()] }
     }
 
     /// The parameters that actions depend on, with their values.

@@ -15,6 +15,10 @@ const IR_VERSION: i64 = 8;
 /// The input, and the constant that is its default.
 const TONE: &str = "tone";
 
+/// What a memory keeps between steps, before and after one.
+pub(super) const STATE: &str = "state";
+pub(super) const NEXT_STATE: &str = "next_state";
+
 /// The model's bytes.
 pub(super) fn encode(export: &PolicyExport) -> Vec<u8> {
     let mut builder = Builder::default();
@@ -46,7 +50,7 @@ pub(super) fn encode(export: &PolicyExport) -> Vec<u8> {
             name: "policy".to_owned(),
             initializer: builder.constants,
             input: inputs(export),
-            output: outputs(&export.spec.head.policy),
+            output: outputs(export),
         }),
         metadata_props: vec![
             entry("task", export.task.clone()),
@@ -57,15 +61,23 @@ pub(super) fn encode(export: &PolicyExport) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// Observations, and with two pathways the tone. That has a constant of its name as default, so it may be left out.
+/// Observations, with a memory its state, and with two pathways the tone. That has a constant of its name as default, so it may be left
+/// out.
 fn inputs(export: &PolicyExport) -> Vec<ValueInfo> {
     let tone = export.spec.head.dual.then(|| typed(TONE, FLOAT, Vec::new()));
     let element = if export.spec.observation.is_packed() { UINT8 } else { FLOAT };
-    std::iter::once(value_info("observations", element, &export.shape())).chain(tone).collect()
+    let observations = value_info("observations", element, &export.shape());
+    std::iter::once(observations).chain(state(export, STATE)).chain(tone).collect()
 }
 
-fn outputs(policy: &Policy) -> Vec<ValueInfo> {
-    match policy {
+fn state(export: &PolicyExport, name: &str) -> Option<ValueInfo> {
+    let width = export.state_width();
+    (width > 0).then(|| value_info(name, FLOAT, &[width]))
+}
+
+fn outputs(export: &PolicyExport) -> Vec<ValueInfo> {
+    let policy = &export.spec.head.policy;
+    let mut outputs = match policy {
         Policy::Categorical { nvec } => {
             let choices: &[usize] = if nvec.len() == 1 { &[] } else { &[nvec.len()] };
             vec![value_info("actions", INT64, choices), value_info("logits", FLOAT, &[policy.logits()])]
@@ -73,7 +85,9 @@ fn outputs(policy: &Policy) -> Vec<ValueInfo> {
         &Policy::Gaussian { dims, .. } | &Policy::StateDependent { dims, .. } => {
             ["actions", "mean", "log_std"].map(|name| value_info(name, FLOAT, &[dims])).to_vec()
         }
-    }
+    };
+    outputs.extend(state(export, NEXT_STATE));
+    outputs
 }
 
 /// A value of `[batch, ...]`.
@@ -97,7 +111,7 @@ pub(super) struct Builder {
 
 impl Builder {
     /// A node whose attributes are whole numbers.
-    fn node(&mut self, op_type: &str, input: &[&str], output: &[&str], attributes: &[(&str, i64)]) {
+    pub(super) fn node(&mut self, op_type: &str, input: &[&str], output: &[&str], attributes: &[(&str, i64)]) {
         let attribute = |&(name, i): &(&str, i64)| Attribute {
             name: name.to_owned(),
             i,
@@ -130,7 +144,7 @@ impl Builder {
         self.constants.push(Tensor { dims, data_type: FLOAT, name: name.to_owned(), raw_data });
     }
 
-    fn integers(&mut self, name: &str, values: &[usize]) {
+    pub(super) fn integers(&mut self, name: &str, values: &[usize]) {
         let raw_data = values.iter().flat_map(|&n| (n as i64).to_le_bytes()).collect();
         let dims = vec![values.len() as i64];
         self.constants.push(Tensor { dims, data_type: INT64, name: name.to_owned(), raw_data });
@@ -226,9 +240,7 @@ impl Builder {
             return self.node("ArgMax", &[logits], &["actions"], &best(0));
         }
         self.integers("choices.sizes", nvec);
-        let parts: Vec<String> = (0..nvec.len()).map(|i| format!("choice.{i}.logits")).collect();
-        let names: Vec<&str> = parts.iter().map(String::as_str).collect();
-        self.node("Split", &[logits, "choices.sizes"], &names, &[("axis", 1)]);
+        let parts = self.split(logits, "choices.sizes", "choice.logits", nvec.len());
         let actions: Vec<String> = (0..nvec.len()).map(|i| format!("choice.{i}.action")).collect();
         for (part, action) in parts.iter().zip(&actions) {
             self.node("ArgMax", &[part], &[action], &best(1));
@@ -288,16 +300,19 @@ impl Builder {
 mod tests {
     use super::*;
     use std::collections::HashSet;
-    use striatum_kernels::{Activation, HeadLayout, MlpSpec};
+    use striatum_agent::{MemoryKind, NetworkSettings, NetworkSpec, Observation};
+    use striatum_kernels::{Activation, HeadLayout};
 
-    fn export(policy: Policy, dual: bool) -> PolicyExport {
+    fn export(policy: Policy, dual: bool, memory: MemoryKind) -> PolicyExport {
         let dims = if policy.is_continuous() { policy.action_width() } else { 0 };
         let head = HeadLayout::new(policy, dual, 1);
-        let spec = MlpSpec { inputs: 2, hidden: vec![4, 3], activation: Activation::Silu, shared_trunk: false, head };
+        let (activation, hidden) = (Activation::Silu, vec![4, 3]);
+        let settings = NetworkSettings { memory, memory_width: 3, activation, hidden, ..NetworkSettings::default() };
+        let spec = NetworkSpec::new(&settings, Observation::Numbers(2), head);
         PolicyExport {
             task: "Test-v0".into(),
             params: vec![0.1; spec.param_count()],
-            spec: spec.into(),
+            spec,
             observation_normalizer: Some(ObservationNormalizer { mean: vec![0.1; 2], std: vec![1.0; 2], clip: 5.0 }),
             action_low: vec![-1.0; dims],
             action_high: vec![1.0; dims],
@@ -314,17 +329,22 @@ mod tests {
             Policy::Gaussian { dims: 2, squash: true },
             Policy::StateDependent { dims: 2, features: 3, squash: false },
         ];
-        for (policy, dual) in policies.into_iter().flat_map(|policy| [(policy.clone(), true), (policy, false)]) {
-            let model = Model::decode(encode(&export(policy.clone(), dual)).as_slice()).unwrap();
+        let memories = [MemoryKind::None, MemoryKind::Gru, MemoryKind::Lstm, MemoryKind::MinGru];
+        let cases = policies.into_iter().flat_map(|policy| memories.map(|memory| (policy.clone(), memory)));
+        for ((policy, memory), dual) in cases.flat_map(|case| [(case.clone(), true), (case, false)]) {
+            let model = Model::decode(encode(&export(policy.clone(), dual, memory)).as_slice()).unwrap();
             assert_eq!((model.ir_version, model.opset_import[0].version), (8, 17));
             let graph = model.graph.unwrap();
             let inputs: Vec<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
-            assert_eq!(inputs, if dual { &["observations", "tone"][..] } else { &["observations"] }, "{policy:?}");
+            let mut given = vec!["observations"];
+            given.extend((memory != MemoryKind::None).then_some("state"));
+            let mut known: HashSet<String> = given.iter().map(|&name| name.to_owned()).collect();
+            given.extend(dual.then_some("tone"));
+            assert_eq!(inputs, given, "{policy:?}");
             // What makes an input optional is a constant of its name, here a scalar.
             let default = graph.initializer.iter().find(|constant| constant.name == "tone");
             let value = default.map(|tone| (tone.dims.clone(), tone.raw_data.clone()));
             assert_eq!(value, dual.then(|| (vec![], 0.25_f32.to_le_bytes().to_vec())), "{policy:?}");
-            let mut known: HashSet<String> = HashSet::from(["observations".to_owned()]);
             assert!(graph.initializer.iter().all(|constant| known.insert(constant.name.clone())), "{policy:?}");
             let mut read = HashSet::new();
             for node in &graph.node {

@@ -1,7 +1,7 @@
 //! Encoder and hidden layers as the reference has them: sums in double precision.
 
 use super::PolicyExport;
-use striatum_agent::Observation;
+use striatum_agent::{MemoryKind, Observation};
 use striatum_kernels::{Activation, Convolution, ConvolutionStep};
 
 /// What is added to a variance before its root is divided by.
@@ -66,8 +66,8 @@ pub(super) fn bytes(words: &[f32], count: usize) -> impl Iterator<Item = u8> {
 }
 
 impl PolicyExport {
-    /// What the heads read.
-    pub(super) fn features(&self, row: &[f32]) -> Vec<f32> {
+    /// What a memory reads, or without one the heads.
+    pub(super) fn hidden(&self, row: &[f32]) -> Vec<f32> {
         let activate = |x: f32| match self.spec.activation {
             Activation::Tanh => x.tanh(),
             Activation::Relu => x.max(0.0),
@@ -77,6 +77,47 @@ impl PolicyExport {
             let name = format!("{}.{layer}", self.trunk());
             self.layer_norm(&name, self.linear(&name, &x)).into_iter().map(activate).collect()
         })
+    }
+
+    /// What the heads read, and what the memory keeps, from what the hidden layers give and the state before: see
+    /// `agent/src/burn_engine/memory.rs`.
+    pub(super) fn remembered(&self, x: Vec<f32>, state: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (kind, width, name) = (self.spec.memory, self.spec.memory_width, format!("{}.memory", self.trunk()));
+        if kind == MemoryKind::None {
+            return (x, Vec::new());
+        }
+        let input = self.linear(&format!("{name}.input"), &x);
+        let recurrent = self.linear(&format!("{name}.recurrent"), &state[..width]);
+        let i = |gate: usize, unit: usize| input[gate * width + unit];
+        let u = |gate: usize, unit: usize| recurrent[gate * width + unit];
+        let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+        let units = 0..width;
+        match kind {
+            MemoryKind::None | MemoryKind::Gru => {
+                let h = units.map(|k| {
+                    let z = sigmoid(i(1, k) + u(1, k));
+                    let n = (i(2, k) + sigmoid(i(0, k) + u(0, k)) * u(2, k)).tanh();
+                    (1.0 - z) * n + z * state[k]
+                });
+                let h: Vec<f32> = h.collect();
+                (h.clone(), h)
+            }
+            MemoryKind::MinGru => {
+                let h = units.map(|k| {
+                    let (z, x) = (sigmoid(i(0, k)), i(1, k));
+                    (1.0 - z) * state[k] + z * if x >= 0.0 { x + 0.5 } else { sigmoid(x) }
+                });
+                let h: Vec<f32> = h.collect();
+                (h.clone(), h)
+            }
+            MemoryKind::Lstm => {
+                let gate = |gate: usize, k: usize| i(gate, k) + u(gate, k);
+                let c = units.map(|k| sigmoid(gate(1, k)) * state[width + k] + sigmoid(gate(0, k)) * gate(2, k).tanh());
+                let c: Vec<f32> = c.collect();
+                let h: Vec<f32> = c.iter().enumerate().map(|(k, c)| sigmoid(gate(3, k)) * c.tanh()).collect();
+                (h.clone(), [h, c].concat())
+            }
+        }
     }
 
     /// What the hidden layers read.
