@@ -6,6 +6,8 @@ mod common;
 
 #[path = "gpu/agreement.rs"]
 mod agreement;
+#[path = "gpu/ahead.rs"]
+mod ahead;
 #[path = "gpu/command.rs"]
 mod command;
 #[path = "gpu/together.rs"]
@@ -27,7 +29,7 @@ type Test = (&'static str, fn());
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let ignored = adapters().is_empty();
-    let tests = [agreement::TESTS, together::TESTS, command::TESTS].concat();
+    let tests = [agreement::TESTS, ahead::TESTS, together::TESTS, command::TESTS].concat();
     let trial = |(name, body): Test| {
         let run = move || {
             body();

@@ -1,10 +1,10 @@
 //! Synchronous advantage actor-critic (Mnih et al. 2016): one gradient step on the whole rollout.
 
 use crate::learner::StepSettings;
-use crate::{A2cSettings, AgentUpdate, Learner, OptimizerKind, Rollout};
+use crate::{A2cSettings, AgentUpdate, Learner, OptimizerKind, Outcome, Rollout};
 use striatum_kernels::{Backend, KernelError, LossParams, Objective, OptimizerParams};
 
-/// One gradient step on a rollout of every agent. What came of it, agent by agent, is then told by [`Learner::outcome`].
+/// One gradient step on a rollout of every agent. What came of it is told by `outcome`, once that is settled.
 ///
 /// # Errors
 /// If the device fails.
@@ -12,6 +12,7 @@ pub fn update_a2c<'a, B: Backend>(
     learner: &mut Learner<B>,
     rollout: &Rollout<B>,
     agents: impl Iterator<Item = AgentUpdate<'a, A2cSettings>> + Clone,
+    outcome: &mut Outcome<B>,
 ) -> Result<(), KernelError> {
     let settings = |agent: AgentUpdate<'_, A2cSettings>| step_settings(&agent);
     learner.begin_update(1, agents.map(settings));
@@ -19,7 +20,8 @@ pub fn update_a2c<'a, B: Backend>(
     // A rollout's rows are one sequence an environment as they lie.
     let sequence = if learner.spec().has_memory() { rollout.steps } else { 1 };
     learner.step(rollout, 0, rollout.rows(), sequence)?;
-    learner.finish_update()
+    learner.finish_update(outcome);
+    Ok(())
 }
 
 fn step_settings(agent: &AgentUpdate<'_, A2cSettings>) -> StepSettings {

@@ -3,7 +3,7 @@
 use crate::network::HostNetwork;
 use crate::sequences;
 use crate::update::Report;
-use crate::{Network, NetworkSpec, NotFinite, Rollout, UpdateMetrics};
+use crate::{Network, NetworkSpec, Outcome, Rollout};
 use striatum_kernels::{
     Backend, HeadLayout, KernelError, LogStd, LossParams, OptimizerArgs, OptimizerParams, PassArgs, Selection,
     TakeColumnsArgs,
@@ -239,14 +239,6 @@ impl<B: Backend> Learner<B> {
         self.optimizer_steps[agent]
     }
 
-    /// What the last update did to an agent.
-    ///
-    /// # Errors
-    /// If its gradient was not finite.
-    pub fn outcome(&self, agent: usize) -> Result<UpdateMetrics, NotFinite> {
-        self.report.summary(agent)
-    }
-
     /// Starts an update of at most `steps` gradient steps, with settings for every agent.
     pub(crate) fn begin_update(&mut self, steps: usize, settings: impl IntoIterator<Item = StepSettings>) {
         self.loss_params.clear();
@@ -262,9 +254,9 @@ impl<B: Backend> Learner<B> {
         self.report.begin(&self.backend, steps, &self.optimizer_steps);
     }
 
-    /// Fetches what the update's steps reported.
-    pub(crate) fn finish_update(&mut self) -> Result<(), KernelError> {
-        self.report.read(&self.backend)
+    /// Starts to fetch what the update's steps reported.
+    pub(crate) fn finish_update(&self, outcome: &mut Outcome<B>) {
+        self.report.begin_read(&self.backend, outcome);
     }
 
     /// Orders a rollout's rows anew for every agent, by a key of its own.

@@ -27,4 +27,4 @@ pub use ppo::update_ppo;
 pub use rollout::{Rollout, Transitions};
 pub use settings::*;
 pub use spec::{MemoryKind, NetworkSpec, Observation};
-pub use update::{AgentUpdate, NotFinite, UpdateMetrics};
+pub use update::{AgentUpdate, NotFinite, Outcome, UpdateMetrics};

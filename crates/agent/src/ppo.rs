@@ -1,12 +1,11 @@
 //! Proximal policy optimisation (Schulman et al. 2017), with the details of CleanRL's `ppo.py` and Stable-Baselines3's `PPO`.
 
 use crate::learner::StepSettings;
-use crate::{AgentUpdate, Learner, PpoSettings, Rollout};
+use crate::{AgentUpdate, Learner, Outcome, PpoSettings, Rollout};
 use striatum_kernels::{Backend, KernelError, LossParams, Objective, OptimizerParams};
 use striatum_rng::{Purpose, Stream};
 
-/// Several epochs of minibatches over one rollout of every agent. What came of it, agent by agent, is then told by
-/// [`Learner::outcome`].
+/// Several epochs of minibatches over one rollout of every agent. What came of it is told by `outcome`, once that is settled.
 ///
 /// # Errors
 /// If the device fails.
@@ -15,6 +14,7 @@ pub fn update_ppo<'a, B: Backend>(
     rollout: &Rollout<B>,
     agents: impl Iterator<Item = AgentUpdate<'a, PpoSettings>> + Clone,
     iteration: u32,
+    outcome: &mut Outcome<B>,
 ) -> Result<(), KernelError> {
     let Some(&PpoSettings { epochs, minibatches, sequence_length, .. }) =
         agents.clone().next().map(|agent| agent.settings)
@@ -43,7 +43,8 @@ pub fn update_ppo<'a, B: Backend>(
             }
         }
     }
-    learner.finish_update()
+    learner.finish_update(outcome);
+    Ok(())
 }
 
 /// What an epoch's order of samples depends on.

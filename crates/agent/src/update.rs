@@ -44,8 +44,74 @@ pub struct UpdateMetrics {
     pub optimizer_steps: usize,
 }
 
-/// What the minibatches of an update report. It stays on the device until [`read`](Self::read) at the update's end, unless a KL limit
-/// asks for it.
+/// What an update did to its agents, from its last gradient step on; on its way from the device until [`settle`](Self::settle).
+pub struct Outcome<B: Backend> {
+    /// Steps taken, an agent.
+    taken: Vec<usize>,
+    /// Optimiser steps of every agent before the update.
+    before: Vec<u64>,
+    /// `[steps, A, LOSS_METRICS]`, then `[steps, A]`.
+    reading: B::Reading,
+    settled: Vec<Result<UpdateMetrics, NotFinite>>,
+}
+
+impl<B: Backend> Default for Outcome<B> {
+    fn default() -> Self {
+        Self { taken: Vec::new(), before: Vec::new(), reading: B::Reading::default(), settled: Vec::new() }
+    }
+}
+
+impl<B: Backend> Outcome<B> {
+    /// Waits for what the update reports.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn settle(&mut self, backend: &B) -> Result<(), KernelError> {
+        let numbers = backend.finish_read(&mut self.reading)?;
+        let (metrics, grad_norms) = numbers.split_at(numbers.len() / (LOSS_METRICS + 1) * LOSS_METRICS);
+        let metrics = metrics.as_chunks::<LOSS_METRICS>().0;
+        let agents = self.taken.iter().zip(&self.before).enumerate();
+        self.settled.clear();
+        self.settled.extend(agents.map(|(agent, (&taken, &before))| {
+            let rows = (0..taken).map(|step| step * self.before.len() + agent);
+            summary(before, rows.map(|row| (&metrics[row], grad_norms[row])))
+        }));
+        Ok(())
+    }
+
+    /// What a settled update did to an agent.
+    ///
+    /// # Errors
+    /// If its gradient was not finite.
+    pub fn of(&self, agent: usize) -> Result<UpdateMetrics, NotFinite> {
+        self.settled[agent]
+    }
+}
+
+/// Means over an agent's steps, after `before` ones; metrics and gradient norm each.
+fn summary<'a>(
+    before: u64,
+    steps: impl ExactSizeIterator<Item = (&'a [f32; LOSS_METRICS], f32)> + Clone,
+) -> Result<UpdateMetrics, NotFinite> {
+    if let Some((step, (_, norm))) = steps.clone().enumerate().find(|(_, (_, norm))| !norm.is_finite()) {
+        return Err(NotFinite { step: before + 1 + step as u64, norm });
+    }
+    let (taken, first) = (steps.len(), steps.clone().next());
+    let count = taken.max(1) as f32;
+    let (mut means, mut grad_norm) = ([0.0_f32; LOSS_METRICS], 0.0);
+    for (metrics, norm) in steps {
+        means.iter_mut().zip(metrics).for_each(|(mean, x)| *mean += x / count);
+        grad_norm += norm;
+    }
+    Ok(UpdateMetrics {
+        loss: bytemuck::cast(means),
+        grad_norm: grad_norm / count,
+        first_ratio_deviation: first.map_or(0.0, |(metrics, _)| loss_metrics(metrics).ratio_deviation),
+        optimizer_steps: taken,
+    })
+}
+
+/// What the minibatches of an update report. It stays on the device until the update's end, unless a KL limit asks for it.
 pub(crate) struct Report<B: Backend> {
     agents: usize,
     /// Steps that there is room for.
@@ -61,8 +127,8 @@ pub(crate) struct Report<B: Backend> {
     active: Vec<bool>,
     /// Optimiser steps of every agent before the update.
     before: Vec<u64>,
+    /// Of one step.
     host_metrics: Vec<f32>,
-    host_grad_norms: Vec<f32>,
 }
 
 impl<B: Backend> Report<B> {
@@ -76,8 +142,7 @@ impl<B: Backend> Report<B> {
             taken: vec![0; agents],
             active: vec![true; agents],
             before: vec![0; agents],
-            host_metrics: Vec::new(),
-            host_grad_norms: Vec::new(),
+            host_metrics: vec![0.0; agents * LOSS_METRICS],
         }
     }
 
@@ -112,7 +177,6 @@ impl<B: Backend> Report<B> {
     pub(crate) fn note_step(&mut self, backend: &B, kl_limits: &[f32]) -> Result<bool, KernelError> {
         if kl_limits.iter().any(|&limit| limit > 0.0) {
             let at = self.steps * self.agents * LOSS_METRICS;
-            self.host_metrics.resize(self.agents * LOSS_METRICS, 0.0);
             backend.read(&self.metrics, at, &mut self.host_metrics)?;
             for (agent, (active, &limit)) in self.active.iter_mut().zip(kl_limits).enumerate() {
                 let kl = loss_metrics(&self.host_metrics[agent * LOSS_METRICS..]).approx_kl;
@@ -126,35 +190,12 @@ impl<B: Backend> Report<B> {
         Ok(self.active.contains(&true))
     }
 
-    /// Fetches what the steps reported.
-    pub(crate) fn read(&mut self, backend: &B) -> Result<(), KernelError> {
-        self.host_metrics.resize(self.steps * self.agents * LOSS_METRICS, 0.0);
-        self.host_grad_norms.resize(self.steps * self.agents, 0.0);
-        backend.read(&self.metrics, 0, &mut self.host_metrics)?;
-        backend.read(&self.grad_norms, 0, &mut self.host_grad_norms)
-    }
-
-    /// An agent's means.
-    pub(crate) fn summary(&self, agent: usize) -> Result<UpdateMetrics, NotFinite> {
-        let taken = self.taken[agent];
-        let rows = || (0..taken).map(|step| step * self.agents + agent);
-        let norms = || rows().map(|row| self.host_grad_norms[row]);
-        if let Some((step, norm)) = norms().enumerate().find(|(_, norm)| !norm.is_finite()) {
-            return Err(NotFinite { step: self.before[agent] + 1 + step as u64, norm });
-        }
-        let count = taken.max(1) as f32;
-        let mut means = [0.0_f32; LOSS_METRICS];
-        for row in rows() {
-            let metrics = &self.host_metrics[row * LOSS_METRICS..][..LOSS_METRICS];
-            means.iter_mut().zip(metrics).for_each(|(mean, x)| *mean += x / count);
-        }
-        let first = (taken > 0).then(|| loss_metrics(&self.host_metrics[agent * LOSS_METRICS..]));
-        Ok(UpdateMetrics {
-            loss: bytemuck::cast(means),
-            grad_norm: norms().sum::<f32>() / count,
-            first_ratio_deviation: first.map_or(0.0, |m| m.ratio_deviation),
-            optimizer_steps: taken,
-        })
+    /// Starts to fetch what the steps reported.
+    pub(crate) fn begin_read(&self, backend: &B, outcome: &mut Outcome<B>) {
+        let rows = self.steps * self.agents;
+        outcome.taken.clone_from(&self.taken);
+        outcome.before.clone_from(&self.before);
+        backend.begin_read(&[(&self.metrics, rows * LOSS_METRICS), (&self.grad_norms, rows)], &mut outcome.reading);
     }
 }
 

@@ -49,7 +49,7 @@ mod compare {
     use striatum_agent::burn_engine::{ActorCritic, BurnNetwork, burn_device, cpu_device};
     use striatum_agent::{
         A2cSettings, AgentUpdate, CriticSettings, DopamineSettings, Encoder, FusedNetwork, Learner, LearnerState,
-        MemoryKind, Network, NetworkSettings, NetworkSpec, Observation, PpoSettings, Rollout, Transitions,
+        MemoryKind, Network, NetworkSettings, NetworkSpec, Observation, Outcome, PpoSettings, Rollout, Transitions,
         initial_weights, update_a2c, update_ppo,
     };
     use striatum_kernels::{Activation, Backend, Cpu, Gpu, HeadLayout, Noise, PolicyHead};
@@ -176,15 +176,17 @@ mod compare {
         let deltas = learner.backend().download(&rollout.deltas)?;
         let critic = &CriticSettings::default();
         let agent = |settings| AgentUpdate { settings, dopamine, critic, remaining: 1.0, seed: 3 };
+        let mut outcome = Outcome::default();
         match ppo {
-            Some(ppo) => update_ppo(&mut learner, &rollout, std::iter::once(agent(ppo)), 0)?,
+            Some(ppo) => update_ppo(&mut learner, &rollout, std::iter::once(agent(ppo)), 0, &mut outcome)?,
             None => {
                 let settings = A2cSettings::default();
                 let agent = AgentUpdate { settings: &settings, dopamine, critic, remaining: 1.0, seed: 3 };
-                update_a2c(&mut learner, &rollout, std::iter::once(agent))?;
+                update_a2c(&mut learner, &rollout, std::iter::once(agent), &mut outcome)?;
             }
         }
-        let update = learner.outcome(0)?;
+        outcome.settle(learner.backend())?;
+        let update = outcome.of(0)?;
         if update.first_ratio_deviation > 1e-5 {
             return Err(format!("the first ratio deviates by {}", update.first_ratio_deviation).into());
         }

@@ -57,6 +57,7 @@ impl Default for Cpu {
 impl Backend for Cpu {
     type Buffer = Vec<f32>;
     type Indices = Vec<u32>;
+    type Reading = Vec<f32>;
 
     fn upload(&self, data: &[f32]) -> Vec<f32> {
         data.to_vec()
@@ -85,6 +86,15 @@ impl Backend for Cpu {
     fn read(&self, buffer: &Vec<f32>, at: usize, out: &mut [f32]) -> Result<(), KernelError> {
         out.copy_from_slice(&buffer[at..at + out.len()]);
         Ok(())
+    }
+
+    fn begin_read(&self, parts: &[(&Vec<f32>, usize)], reading: &mut Vec<f32>) {
+        reading.clear();
+        parts.iter().for_each(|&(buffer, len)| reading.extend_from_slice(&buffer[..len]));
+    }
+
+    fn finish_read<'a>(&self, reading: &'a mut Vec<f32>) -> Result<&'a [f32], KernelError> {
+        Ok(reading)
     }
 
     fn td_error(&self, args: TdErrorArgs<'_, Vec<f32>>) {

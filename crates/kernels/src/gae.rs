@@ -1,6 +1,6 @@
 //! The mirror of `shaders/gae.wgsl` and `shaders/gae_scan.wgsl`.
 
-use crate::GaeArgs;
+use crate::RolloutShape;
 use crate::lanes::{LANES, select};
 use crate::pool::{Parts, Pool};
 use std::ops::Range;
@@ -11,6 +11,29 @@ const COLUMNS: usize = 16384;
 
 /// Numbers from which other threads are worth waking.
 const PARALLEL: usize = 1 << 15;
+
+/// Arguments of [`Backend::gae`](crate::Backend::gae).
+#[derive(Debug)]
+pub struct GaeArgs<'a, B> {
+    /// A, K, T, N.
+    pub shape: RolloutShape,
+    /// Discount, `[A, K]`.
+    pub gamma: &'a [f32],
+    /// Lambda, `[A, K]`.
+    pub lambda: &'a [f32],
+    /// TD errors, `[A, K, T, N]`.
+    pub deltas: &'a B,
+    /// `[A, T, N]`.
+    pub terminated: &'a B,
+    /// `[A, T, N]`.
+    pub truncated: &'a B,
+    /// `V(s_t)`, `[A, K, T + 1, N]`.
+    pub values: &'a B,
+    /// Output, `[A, K, T, N]`.
+    pub advantages: &'a mut B,
+    /// Output, advantages + values, `[A, K, T, N]`.
+    pub returns: &'a mut B,
+}
 
 impl<B> GaeArgs<'_, B> {
     pub(crate) fn assert_lengths(&self, len: impl Fn(&B) -> usize) {

@@ -17,6 +17,7 @@ mod gather;
 mod gpu;
 mod lanes;
 mod mean_heads;
+mod minibatch;
 mod mlp;
 mod moments;
 mod optimizer;
@@ -33,19 +34,23 @@ mod td_error;
 mod unpack_bytes;
 
 pub use actor_critic::ActorCriticCpu;
-pub use backend::*;
+pub use actor_critic_loss::{LOSS_METRICS, LogStd, LossArgs, LossMetrics, LossParams, Objective, PassArgs};
+pub use backend::Backend;
 pub use column_moments::column_moments;
 pub use convolution::{Convolution, ConvolutionCpu, ConvolutionSpec, ConvolutionStep};
 pub use cpu::Cpu;
 pub use discounted_returns::{DiscountedReturnsArgs, discounted_returns};
 pub use episode_window::{EPISODE_NUMBERS, EPISODE_WINDOW, EpisodeWindowArgs, episode_window};
 pub use error::KernelError;
+pub use gae::GaeArgs;
 pub use gpu::{
-    ActorCriticGpu, AdapterInfo, AdapterKind, Bind, EnvStates, GRID_WGSL, GaeForm, Gpu, GpuBuffer, GpuIndices, GpuTask,
-    MlpGpu, MlpTiles, PHILOX_WGSL, ResidentEnvs, RolloutArgs, Shader, WORKGROUP, adapters,
+    ActorCriticGpu, AdapterInfo, AdapterKind, Bind, EnvStates, GRID_WGSL, GaeForm, Gpu, GpuBuffer, GpuIndices,
+    GpuReading, GpuTask, MlpGpu, MlpTiles, PHILOX_WGSL, ResidentEnvs, RolloutArgs, Shader, WORKGROUP, adapters,
 };
 pub use mean_heads::MeanHeadsArgs;
+pub use minibatch::{Minibatch, RolloutShape, Selection};
 pub use mlp::{Activation, MlpCpu, MlpSpec, ParamList, ParamSpec, SimdLevel, TilePass, mlp_activate};
+pub use optimizer::{OptimizerArgs, OptimizerParams};
 pub use policy::{CriticKind, HeadLayout, LOG_STD_RANGE, MAX_QUANTILES, PATHWAY_SCALE, Policy};
 pub use policy_head::{Noise, PolicyHead, environment_action, net_logits, probabilities};
 pub use rollout_stats::{ROLLOUT_STATS, RolloutStatsArgs, rollout_stats};
@@ -53,3 +58,6 @@ pub use running::{ReturnScaler, RunningMoments, Standardizer};
 pub use scale_rewards::scale_rewards;
 pub use shuffle::{Permutation, shuffle};
 pub use sr_lambda::SrLambdaArgs;
+pub use take_columns::TakeColumnsArgs;
+pub use td_error::TdErrorArgs;
+pub use unpack_bytes::UnpackBytesArgs;

@@ -1,7 +1,7 @@
 //! The mirror of `shaders/global_norm.wgsl` and `shaders/optimizer.wgsl`.
 
 use crate::pool::{Parts, Pool};
-use crate::{OptimizerArgs, OptimizerParams};
+use bytemuck::{Pod, Zeroable};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +13,55 @@ const BLOCK: usize = 2048;
 
 /// Parts that a step is split into, at most.
 const MOST_PARTS: usize = 64;
+
+/// Numbers of an optimiser step, one set an agent. Laid out as `shaders/optimizer.wgsl` reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct OptimizerParams {
+    /// 0 is Adam (Kingma & Ba 2015), 1 is RMSProp (Hinton 2012, in PyTorch's form, which Stable-Baselines3 uses), 2 takes no step
+    /// ([`OptimizerParams::REST`]).
+    pub kind: u32,
+    /// Step size.
+    pub learning_rate: f32,
+    /// Adam's beta1; unused by RMSProp.
+    pub beta1: f32,
+    /// Adam's beta2, or RMSProp's alpha.
+    pub beta2: f32,
+    /// Added to the root.
+    pub epsilon: f32,
+    /// `1 - beta1^t` for Adam, 1 for RMSProp.
+    pub correction1: f32,
+    /// `1 - beta2^t` for Adam, 1 for RMSProp.
+    pub correction2: f32,
+    /// Gradients are scaled so that their global norm is at most this; infinite is off.
+    pub max_grad_norm: f32,
+}
+
+/// Arguments of [`Backend::optimizer_step`](crate::Backend::optimizer_step): P parameters an agent.
+#[derive(Debug)]
+pub struct OptimizerArgs<'a, B> {
+    /// A.
+    pub agents: usize,
+    /// `[A]`.
+    pub params: &'a [OptimizerParams],
+    /// `[A, P]`.
+    pub gradients: &'a B,
+    /// `[A, P]`, changed.
+    pub weights: &'a mut B,
+    /// First moment, `[A, P]`, changed by Adam.
+    pub first_moment: &'a mut B,
+    /// Second moment, `[A, P]`, changed.
+    pub second_moment: &'a mut B,
+    /// Output: global norm before clipping, `[A]` from `grad_norm_at` on.
+    pub grad_norm: &'a mut B,
+    /// Where in `grad_norm` they are written.
+    pub grad_norm_at: usize,
+}
+
+impl OptimizerParams {
+    /// The [`kind`](Self::kind) of an agent that changes nothing.
+    pub const REST: u32 = 2;
+}
 
 impl<B> OptimizerArgs<'_, B> {
     /// P. All the buffers must be long enough for it.

@@ -1,6 +1,29 @@
 //! The mirror of `shaders/take_columns.wgsl`.
 
-use crate::TakeColumnsArgs;
+/// Arguments of [`Backend::take_columns`](crate::Backend::take_columns).
+#[derive(Debug)]
+pub struct TakeColumnsArgs<'a, B, I> {
+    /// A.
+    pub agents: usize,
+    /// R.
+    pub rows: usize,
+    /// `[A, R, width]`.
+    pub source: &'a B,
+    /// W.
+    pub width: usize,
+    /// The first column taken.
+    pub column: usize,
+    /// K, the columns taken.
+    pub columns: usize,
+    /// Where a row goes, `[A, R]`; without it to `at` and on.
+    pub places: Option<&'a I>,
+    /// Added to the place.
+    pub at: usize,
+    /// `[A, K, stride]`.
+    pub out: &'a mut B,
+    /// S.
+    pub stride: usize,
+}
 
 impl<B, I> TakeColumnsArgs<'_, B, I> {
     pub(crate) fn assert_lengths(&self, len: impl Fn(&B) -> usize, indices: impl Fn(&I) -> usize) {

@@ -1,11 +1,34 @@
 //! The mirror of `shaders/td_error.wgsl`.
 
-use crate::TdErrorArgs;
+use crate::RolloutShape;
 use crate::lanes::{LANES, select};
 use crate::pool::{Parts, Pool};
 
 /// Numbers that a thread takes at once.
 const PART: usize = 1 << 16;
+
+/// Arguments of [`Backend::td_error`](crate::Backend::td_error).
+#[derive(Debug)]
+pub struct TdErrorArgs<'a, B> {
+    /// A, K, T, N.
+    pub shape: RolloutShape,
+    /// Discount, `[A, K]`.
+    pub gamma: &'a [f32],
+    /// What is subtracted from every reward, `[A]`: 0, or the average reward of reward centering (Naik et al. 2024).
+    pub average_reward: &'a [f32],
+    /// `[A, T, N]`.
+    pub rewards: &'a B,
+    /// `[A, T, N]`.
+    pub terminated: &'a B,
+    /// `[A, T, N]`.
+    pub truncated: &'a B,
+    /// `V(s_t)`, `[A, K, T + 1, N]`; the last row is the value of the observation after the rollout.
+    pub values: &'a B,
+    /// `V(final observation)`, `[A, K, T, N]`; read only where `truncated` is set.
+    pub final_values: &'a B,
+    /// Output, `[A, K, T, N]`.
+    pub deltas: &'a mut B,
+}
 
 impl<B> TdErrorArgs<'_, B> {
     pub(crate) fn assert_lengths(&self, len: impl Fn(&B) -> usize) {

@@ -1,7 +1,21 @@
 //! The mirror of `shaders/unpack_bytes.wgsl`.
 
-use crate::UnpackBytesArgs;
 use bytemuck::cast_slice;
+
+/// Arguments of [`Backend::unpack_bytes`](crate::Backend::unpack_bytes).
+#[derive(Debug)]
+pub struct UnpackBytesArgs<'a, B> {
+    /// R.
+    pub rows: usize,
+    /// Bytes at the start of a row, four to a number.
+    pub bytes: usize,
+    /// Numbers after them, which are copied.
+    pub rest: usize,
+    /// `[R, ceil(bytes / 4) + rest]`.
+    pub source: &'a B,
+    /// Output, `[R, bytes + rest]`.
+    pub out: &'a mut B,
+}
 
 impl<B> UnpackBytesArgs<'_, B> {
     /// Numbers of a row of the source.

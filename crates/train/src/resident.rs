@@ -9,7 +9,7 @@ use striatum_agent::{Learner, Rollout};
 use striatum_envs::Snapshot;
 use striatum_kernels::{
     Backend, DiscountedReturnsArgs, EPISODE_NUMBERS, EPISODE_WINDOW, EnvStates, EpisodeWindowArgs, Gpu, GpuBuffer,
-    GpuTask, MlpSpec, ResidentEnvs, RolloutArgs,
+    GpuReading, GpuTask, MlpSpec, ResidentEnvs, RolloutArgs,
 };
 
 /// N environments of each of A agents on the GPU, and what is learned of them there.
@@ -30,7 +30,6 @@ pub struct Resident {
     episode_lengths: GpuBuffer,
     /// `[A, EPISODE_NUMBERS]`.
     window: GpuBuffer,
-    host_window: Vec<f32>,
     observations: Option<Observations>,
     rewards: Option<Rewards>,
     /// Whether the columns of the rollout that never change have been written.
@@ -46,7 +45,6 @@ struct Observations {
     host_normalizer: Vec<f32>,
     /// Count, mean and sum of squared deviations, `[A, inputs, 3]`.
     moments: GpuBuffer,
-    host_moments: Vec<f32>,
 }
 
 /// Rewards that are scaled.
@@ -98,13 +96,11 @@ impl Resident {
             episode_returns: gpu.zeros(rows),
             episode_lengths: gpu.zeros(rows),
             window: gpu.zeros(agents * EPISODE_NUMBERS),
-            host_window: vec![0.0; agents * EPISODE_NUMBERS],
             observations: first.normalize.observations.then(|| Observations {
                 raw: gpu.zeros(rows * inputs),
                 normalizer: gpu.zeros(agents * 2 * inputs),
                 host_normalizer: Vec::new(),
                 moments: gpu.zeros(agents * inputs * 3),
-                host_moments: vec![0.0; agents * inputs * 3],
             }),
             rewards: first.normalize.rewards.then(|| Rewards {
                 running: gpu.zeros(agents * envs),
@@ -259,22 +255,30 @@ impl Source<Gpu> for Resident {
         self.scale_rewards(gpu, sessions, rollout)
     }
 
-    fn finish_iteration(&mut self, gpu: &Gpu, sessions: &mut [Session]) -> Result<(), TrainError> {
-        gpu.read(&self.window, 0, &mut self.host_window)?;
-        for (session, window) in sessions.iter_mut().zip(self.host_window.chunks_exact(EPISODE_NUMBERS)) {
+    fn is_resident(&self) -> bool {
+        true
+    }
+
+    fn begin_report(&self, gpu: &Gpu, reading: &mut GpuReading) {
+        let window = (&self.window, self.window.len());
+        match &self.observations {
+            None => gpu.begin_read(&[window], reading),
+            Some(Observations { moments, .. }) => gpu.begin_read(&[window, (moments, moments.len())], reading),
+        }
+    }
+
+    fn report(&mut self, numbers: &[f32], sessions: &mut [Session]) {
+        let (windows, moments) = numbers.split_at(self.window.len());
+        for (session, window) in sessions.iter_mut().zip(windows.chunks_exact(EPISODE_NUMBERS)) {
             let (returns, lengths) = window[1..].split_at(EPISODE_WINDOW);
             session.episodes.extend(window[0] as u64, returns, lengths);
         }
-        let Some(observations) = &mut self.observations else { return Ok(()) };
-        gpu.read(&observations.moments, 0, &mut observations.host_moments)?;
-        let moments = observations.host_moments.chunks_exact(3 * self.spec.inputs);
-        for (session, moments) in sessions.iter_mut().zip(moments) {
+        for (session, moments) in sessions.iter_mut().zip(moments.chunks_exact(3 * self.spec.inputs)) {
             let column = |i: usize| -> Vec<f64> { moments.iter().skip(i).step_by(3).map(|&x| f64::from(x)).collect() };
             if let Some(normalizer) = &mut session.normalizer {
                 normalizer.merge_batch(f64::from(moments[0]), &column(1), &column(2));
             }
         }
-        Ok(())
     }
 
     fn steps(&self) -> u32 {

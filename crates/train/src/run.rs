@@ -145,7 +145,7 @@ pub(crate) fn conduct(
 /// Trains until done, solved or interrupted.
 fn iterate<B: Backend>(run: &mut Run<'_>, trainer: &mut Trainer<B>) -> Result<(), TrainError> {
     while !trainer.sessions[0].is_finished() {
-        trainer.iterate()?;
+        trainer.iterate_towards(run.next_pause(&trainer.sessions[0]))?;
         if !run.after(trainer, 0)? {
             break;
         }
@@ -206,11 +206,23 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Reports an agent's iteration, evaluates and saves where that is due. False if the run ends here.
+    /// The number of steps at which the run is to be looked after, at the latest, with the agent as it is then; 0 if that is so at once.
+    pub(crate) fn next_pause(&self, session: &Session) -> u64 {
+        match self.options.interrupted.load(Ordering::Relaxed) {
+            true => 0,
+            false => session.next_pause().min(self.options.stop_after.unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// Reports an agent's iteration; evaluates and saves where that is due, unless the trainer is ahead, and so will not pause before the
+    /// next one. False if the run ends here.
     pub(crate) fn after<B: Backend>(&mut self, trainer: &mut Trainer<B>, agent: usize) -> Result<bool, TrainError> {
         let iteration = trainer.iteration(agent)?;
         self.pass_on_notes(&mut trainer.sessions[agent]);
         self.report(&mut trainer.sessions[agent], &iteration);
+        if trainer.is_ahead() {
+            return Ok(true);
+        }
         if trainer.sessions[agent].evaluation_is_due() {
             self.evaluate(trainer, agent)?;
         }

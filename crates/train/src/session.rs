@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::episodes::EpisodeStats;
 use crate::tonic::Tonic;
 use std::time::Instant;
+use striatum_agent::RewardCentering;
 use striatum_kernels::{ReturnScaler, RunningMoments};
 
 /// How far a run has come.
@@ -107,9 +108,29 @@ impl Session {
         interval > 0 && self.progress.steps - self.progress.saved_at >= interval
     }
 
-    /// The share of the run that is left: 1 in the first iteration, towards 0 in the last.
-    pub(crate) fn remaining(&self) -> f32 {
-        (1.0 - self.progress.steps as f64 / self.config.total_steps as f64).max(0.0) as f32
+    /// The next number of steps at which the run's settings ask for the agent as it is then: to evaluate it, to save it, or to end. 0 if
+    /// that may be after any iteration.
+    pub fn next_pause(&self) -> u64 {
+        let Config { run, eval, total_steps, .. } = &self.config;
+        if run.stop_at_threshold {
+            return 0;
+        }
+        let after = |since: u64, interval: u64| if interval > 0 { since.saturating_add(interval) } else { u64::MAX };
+        after(self.progress.evaluated_at, eval.interval)
+            .min(after(self.progress.saved_at, run.checkpoint_interval))
+            .min(*total_steps)
+    }
+
+    /// Whether nothing that a rollout tells changes the next one, beside the weights.
+    pub(crate) fn is_steady(&self) -> bool {
+        let dopamine = &self.config.dopamine;
+        let tonic = dopamine.tonic_gain != 0.0 || dopamine.reward_centering != RewardCentering::None;
+        !tonic && self.normalizer.is_none() && self.scaler.is_none()
+    }
+
+    /// The share of the run that is left after `steps` steps more: 1 at first, towards 0 in the last iteration.
+    pub(crate) fn remaining_after(&self, steps: u64) -> f32 {
+        (1.0 - (self.progress.steps + steps) as f64 / self.config.total_steps as f64).max(0.0) as f32
     }
 
     /// Counts an iteration of `steps` steps.

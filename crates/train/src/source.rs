@@ -10,7 +10,7 @@ use striatum_kernels::Backend;
 /// The environments of all agents of a [`Trainer`](crate::trainer::Trainer).
 pub trait Source<B: Backend> {
     /// T steps of every environment: fills the rollout, values included, with rewards as they are learned from, and brings the
-    /// sessions' episodes and reward statistics up to date.
+    /// sessions' reward statistics up to date, and their episodes where they end on the host.
     ///
     /// # Errors
     /// If an environment or the device fails.
@@ -21,11 +21,14 @@ pub trait Source<B: Backend> {
         rollout: &mut Rollout<B>,
     ) -> Result<(), TrainError>;
 
-    /// Lets the sessions' normalisers learn from the last rollout, after the update.
-    ///
-    /// # Errors
-    /// If the device fails.
-    fn finish_iteration(&mut self, backend: &B, sessions: &mut [Session]) -> Result<(), TrainError>;
+    /// Whether a rollout is launched on the device as a whole, which nobody waits for.
+    fn is_resident(&self) -> bool;
+
+    /// Starts to fetch what the sessions are to know of the last rollout, after the update.
+    fn begin_report(&self, backend: &B, reading: &mut B::Reading);
+
+    /// Lets the sessions' episodes and normalisers learn from what was fetched.
+    fn report(&mut self, numbers: &[f32], sessions: &mut [Session]);
 
     /// Steps of every environment since the run began.
     fn steps(&self) -> u32;
@@ -63,9 +66,14 @@ impl<B: Backend> Source<B> for Collector {
         self.collect(learner, &mut sessions[0], rollout)
     }
 
-    fn finish_iteration(&mut self, _: &B, sessions: &mut [Session]) -> Result<(), TrainError> {
+    fn is_resident(&self) -> bool {
+        false
+    }
+
+    fn begin_report(&self, _: &B, _: &mut B::Reading) {}
+
+    fn report(&mut self, _: &[f32], sessions: &mut [Session]) {
         self.finish_iteration(&mut sessions[0]);
-        Ok(())
     }
 
     fn steps(&self) -> u32 {

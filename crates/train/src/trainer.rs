@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::source::Source;
 use std::time::Instant;
 use striatum_agent::{
-    AgentUpdate, Algorithm, Learner, RewardCentering, Rollout, UpdateMetrics, update_a2c, update_ppo,
+    AgentUpdate, Algorithm, Learner, Outcome, RewardCentering, Rollout, UpdateMetrics, update_a2c, update_ppo,
 };
 use striatum_envs::VecEnv;
 use striatum_kernels::{Backend, Cpu, ROLLOUT_STATS, RolloutStatsArgs};
@@ -75,10 +75,36 @@ pub struct Trainer<B: Backend> {
     /// Evaluates one agent at a time where the learner cannot.
     evaluator: Option<Learner<Cpu>>,
     stats: B::Buffer,
-    host_stats: Vec<f32>,
-    timing: Timing,
-    /// Share of the run that was left in the last iteration, an agent.
+    /// Those that are not settled come first, in order; behind them the one that was settled last.
+    launches: [Launch<B>; 2],
+    /// How many of them are not settled, one at most between two calls.
+    ahead: usize,
+    /// When the last one was settled, or the next one began after that.
+    since: Instant,
+}
+
+/// An iteration: what is fetched of it, and what it tells when that has arrived.
+struct Launch<B: Backend> {
+    outcome: Outcome<B>,
+    stats: B::Reading,
+    source: B::Reading,
+    rollout: Vec<RolloutStats>,
+    /// Share of the run that was left, an agent.
     remaining: Vec<f32>,
+    timing: Timing,
+}
+
+impl<B: Backend> Default for Launch<B> {
+    fn default() -> Self {
+        Self {
+            outcome: Outcome::default(),
+            stats: B::Reading::default(),
+            source: B::Reading::default(),
+            rollout: Vec::new(),
+            remaining: Vec::new(),
+            timing: Timing::default(),
+        }
+    }
 }
 
 impl<B: Backend + 'static> Trainer<B> {
@@ -122,9 +148,9 @@ impl<B: Backend> Trainer<B> {
             lambda: configs.iter().flat_map(|config| std::iter::repeat_n(config.gae_lambda(), heads)).collect(),
             average_reward: vec![0.0; agents],
             stats: learner.backend().zeros(agents * ROLLOUT_STATS),
-            host_stats: vec![0.0; agents * ROLLOUT_STATS],
-            timing: Timing::default(),
-            remaining: vec![1.0; agents],
+            launches: [Launch::default(), Launch::default()],
+            ahead: 0,
+            since: Instant::now(),
             sessions: configs.into_iter().map(|config| Session::new(config, inputs, eval_envs.solved_at())).collect(),
             learner,
             source,
@@ -148,38 +174,81 @@ impl<B: Backend> Trainer<B> {
     /// # Errors
     /// If an environment or the device fails.
     pub fn iterate(&mut self) -> Result<(), TrainError> {
+        self.iterate_towards(0)
+    }
+
+    /// The same, but the device may be at work on the iteration after that already ([`is_ahead`](Self::is_ahead)), unless this one leads
+    /// to `pause` steps or beyond. That needs a source that stays on the device, and settings by which nothing that a rollout tells changes
+    /// the next one.
+    ///
+    /// # Errors
+    /// If an environment or the device fails.
+    pub fn iterate_towards(&mut self, pause: u64) -> Result<(), TrainError> {
+        if self.ahead == 0 {
+            self.since = Instant::now();
+            self.launch()?;
+        }
+        let reached = self.sessions[0].progress.steps + self.rollout.rows() as u64;
+        if reached < pause && self.source.is_resident() && self.sessions.iter().all(Session::is_steady) {
+            self.launch()?;
+        }
+        self.settle()
+    }
+
+    /// Whether agents and environments have gone further than the sessions know: they can then neither be evaluated nor saved, and
+    /// the next [`iterate`](Self::iterate) brings the sessions after.
+    pub fn is_ahead(&self) -> bool {
+        self.ahead > 0
+    }
+
+    /// Launches a whole iteration and starts to fetch what it tells.
+    fn launch(&mut self) -> Result<(), TrainError> {
         let begun = Instant::now();
         let seconds = || begun.elapsed().as_secs_f64();
-        for (remaining, session) in self.remaining.iter_mut().zip(&self.sessions) {
-            *remaining = session.remaining();
-        }
+        let unknown = self.ahead as u64 * self.rollout.rows() as u64;
+        let iteration = self.sessions[0].progress.iterations + self.ahead as u32;
+        let mut launch = std::mem::take(&mut self.launches[self.ahead]);
+        launch.remaining.clear();
+        launch.remaining.extend(self.sessions.iter().map(|session| session.remaining_after(unknown)));
         self.source.collect(&mut self.learner, &mut self.sessions, &mut self.rollout)?;
         let collected = seconds();
-        self.estimate()?;
+        self.estimate(&mut launch.stats)?;
         let estimated = seconds();
-        self.update()?;
+        self.update(iteration, &mut launch)?;
         let updated = seconds();
-        self.measure()?;
-        for (session, stats) in self.sessions.iter_mut().zip(self.host_stats.as_chunks::<ROLLOUT_STATS>().0) {
-            session.tonic.follow(&session.config.dopamine, RolloutStats::of(stats).reward_mean);
+        self.measure(&mut launch.stats);
+        self.source.begin_report(self.learner.backend(), &mut launch.source);
+        launch.timing =
+            Timing { collect: collected, advantages: estimated - collected, update: updated - estimated, total: 0.0 };
+        self.launches[self.ahead] = launch;
+        self.ahead += 1;
+        Ok(())
+    }
+
+    /// Waits for the first iteration that is launched, and tells the sessions of it.
+    fn settle(&mut self) -> Result<(), TrainError> {
+        let (begun, backend, launch) = (Instant::now(), self.learner.backend(), &mut self.launches[0]);
+        launch.outcome.settle(backend)?;
+        launch.timing.update += begun.elapsed().as_secs_f64();
+        launch.rollout.clear();
+        launch.rollout.extend(RolloutStats::of_all(backend.finish_read(&mut launch.stats)?));
+        self.source.report(backend.finish_read(&mut launch.source)?, &mut self.sessions);
+        for (session, stats) in self.sessions.iter_mut().zip(&launch.rollout) {
+            session.tonic.follow(&session.config.dopamine, stats.reward_mean);
+            session.advance(self.rollout.rows() as u64);
         }
-        self.source.finish_iteration(self.learner.backend(), &mut self.sessions)?;
-        let steps = self.rollout.rows() as u64;
-        self.sessions.iter_mut().for_each(|session| session.advance(steps));
-        self.timing = Timing {
-            collect: collected,
-            advantages: estimated - collected,
-            update: updated - estimated,
-            total: seconds(),
-        };
+        launch.timing.total = self.since.elapsed().as_secs_f64();
+        self.since = Instant::now();
+        self.ahead -= 1;
+        self.launches.swap(0, 1);
         Ok(())
     }
 
     /// What the critic learns from, TD errors and advantages; where rewards are centred, after a step of their average.
-    fn estimate(&mut self) -> Result<(), TrainError> {
+    fn estimate(&mut self, reading: &mut B::Reading) -> Result<(), TrainError> {
         let centred = |session: &Session| session.config.dopamine.reward_centering != RewardCentering::None;
         if self.sessions.iter().any(centred) {
-            self.center()?;
+            self.center(reading)?;
         }
         let first_step = self.source.steps().wrapping_sub(self.rollout.steps as u32);
         let (backend, gamma, lambda) = (self.learner.backend(), &self.gamma, &self.lambda);
@@ -189,13 +258,13 @@ impl<B: Backend> Trainer<B> {
     }
 
     /// Lets every agent's average reward learn from the rollout.
-    fn center(&mut self) -> Result<(), TrainError> {
+    fn center(&mut self, reading: &mut B::Reading) -> Result<(), TrainError> {
         for (average, session) in self.average_reward.iter_mut().zip(&self.sessions) {
             *average = session.tonic.average_reward.unwrap_or(0.0) as f32;
         }
         self.rollout.td_errors(self.learner.backend(), &self.gamma, &self.average_reward);
-        self.measure()?;
-        let stats = self.host_stats.as_chunks::<ROLLOUT_STATS>().0.iter().map(|stats| RolloutStats::of(stats));
+        self.measure(reading);
+        let stats = RolloutStats::of_all(self.learner.backend().finish_read(reading)?);
         for ((average, session), stats) in self.average_reward.iter_mut().zip(&mut self.sessions).zip(stats) {
             session.tonic.center(&session.config.dopamine, stats.reward_mean, stats.delta_mean);
             *average = session.tonic.average_reward.unwrap_or(0.0) as f32;
@@ -203,24 +272,24 @@ impl<B: Backend> Trainer<B> {
         Ok(())
     }
 
-    fn update(&mut self) -> Result<(), TrainError> {
-        let iteration = self.sessions[0].progress.iterations;
-        let sessions = self.sessions.iter().zip(&self.remaining);
+    fn update(&mut self, iteration: u32, launch: &mut Launch<B>) -> Result<(), TrainError> {
+        let Launch { outcome, remaining, .. } = launch;
+        let sessions = self.sessions.iter().zip(&*remaining);
         match self.sessions[0].config.algo {
             Algorithm::Ppo => {
                 let agents = sessions.map(|(session, &remaining)| part(&session.config.ppo, session, remaining));
-                update_ppo(&mut self.learner, &self.rollout, agents, iteration)?;
+                update_ppo(&mut self.learner, &self.rollout, agents, iteration, outcome)?;
             }
             Algorithm::A2c => {
                 let agents = sessions.map(|(session, &remaining)| part(&session.config.a2c, session, remaining));
-                update_a2c(&mut self.learner, &self.rollout, agents)?;
+                update_a2c(&mut self.learner, &self.rollout, agents, outcome)?;
             }
         }
         Ok(())
     }
 
-    /// Fetches what is reported of the rollout.
-    fn measure(&mut self) -> Result<(), TrainError> {
+    /// Starts to fetch what is reported of the rollout.
+    fn measure(&mut self, reading: &mut B::Reading) {
         let (rollout, backend) = (&self.rollout, self.learner.backend());
         backend.rollout_stats(RolloutStatsArgs {
             shape: rollout.shape(),
@@ -230,28 +299,34 @@ impl<B: Backend> Trainer<B> {
             rewards: &rollout.rewards,
             stats: &mut self.stats,
         });
-        Ok(backend.read(&self.stats, 0, &mut self.host_stats)?)
+        backend.begin_read(&[(&self.stats, self.sessions.len() * ROLLOUT_STATS)], reading);
     }
 
-    /// What the last iteration gave an agent.
+    /// What the iteration that was settled last gave an agent.
     ///
     /// # Errors
     /// If its gradient was not finite.
+    ///
+    /// # Panics
+    /// Before the first iteration.
     pub fn iteration(&self, agent: usize) -> Result<Iteration, TrainError> {
+        let launch = &self.launches[1];
         Ok(Iteration {
-            update: self.learner.outcome(agent)?,
-            rollout: RolloutStats::of(&self.host_stats[agent * ROLLOUT_STATS..]),
-            learning_rate: self.sessions[agent].config.learning_rate(self.remaining[agent]),
-            steps_per_second: self.rollout.rows() as f64 / self.timing.total,
-            timing: self.timing,
+            update: launch.outcome.of(agent)?,
+            rollout: launch.rollout[agent],
+            learning_rate: self.sessions[agent].config.learning_rate(launch.remaining[agent]),
+            steps_per_second: self.rollout.rows() as f64 / launch.timing.total,
+            timing: launch.timing,
         })
     }
 
-    /// Deterministic evaluation of an agent in separate environments. True if it is its best so far.
+    /// Deterministic evaluation of an agent in separate environments; not while the trainer [is ahead](Self::is_ahead). True if it is
+    /// its best so far.
     ///
     /// # Errors
     /// If an environment or the device fails.
     pub fn evaluate(&mut self, agent: usize) -> Result<(Evaluation, bool), TrainError> {
+        debug_assert!(!self.is_ahead(), "the weights are those of a later iteration");
         let session = &mut self.sessions[agent];
         let occasion = (Occasion::Selection, session.config.seed);
         let (normalizer, config, episodes) =
@@ -277,7 +352,12 @@ fn part<'a, S>(settings: &'a S, session: &'a Session, remaining: f32) -> AgentUp
 }
 
 impl RolloutStats {
-    /// From what the kernel gives an agent.
+    /// From what the kernel gives.
+    fn of_all(stats: &[f32]) -> impl Iterator<Item = Self> {
+        stats.as_chunks::<ROLLOUT_STATS>().0.iter().map(|stats| Self::of(stats))
+    }
+
+    /// From what it gives an agent.
     fn of(stats: &[f32]) -> Self {
         let [delta_mean, delta_variance, delta_positive, advantage_variance, return_variance, reward_mean] =
             std::array::from_fn(|i| f64::from(stats[i]));

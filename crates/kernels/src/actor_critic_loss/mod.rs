@@ -1,13 +1,16 @@
 //! The mirror of `shaders/actor_critic_loss.wgsl`, `loss_metrics.wgsl` and `log_std_gradient.wgsl`.
 
+mod args;
 mod block;
 mod distribution;
 mod terms;
 mod values;
 mod weigh;
 
+pub use args::*;
+
 use crate::distribution::{Categorical, Columns, Density, Gaussian, Pull};
-use crate::{CriticKind, HeadLayout, LOSS_METRICS, LossArgs, LossParams, MAX_QUANTILES, Minibatch, Policy, SimdLevel};
+use crate::{CriticKind, HeadLayout, MAX_QUANTILES, Minibatch, Policy, SimdLevel};
 use block::Block;
 use bytemuck::Zeroable;
 use std::ops::Range;

@@ -121,16 +121,16 @@ impl Pending {
         self.pass.get_or_insert_with(|| encoder.begin_compute_pass(&Default::default()).forget_lifetime())
     }
 
-    /// Submits what is pending.
-    pub(super) fn submit(&mut self, queue: &wgpu::Queue) {
+    /// Submits what is pending, if anything is.
+    pub(super) fn submit(&mut self, queue: &wgpu::Queue) -> Option<wgpu::SubmissionIndex> {
         self.pass = None;
-        let Some(encoder) = self.encoder.take() else { return };
+        let encoder = self.encoder.take()?;
         if !self.params.is_empty() {
             // Happens before the submission below and after the previous one, whose parameters it overwrites.
             queue.write_buffer(&self.params_buffer, 0, &self.params);
             self.params.clear();
         }
-        queue.submit([encoder.finish()]);
+        Some(queue.submit([encoder.finish()]))
     }
 
     fn params_fit(&self, bindings: &[Bind<'_>]) -> bool {

@@ -14,6 +14,7 @@ mod launch;
 mod mean_heads;
 mod mlp;
 mod optimizer;
+mod reading;
 mod rollout;
 mod rollout_stats;
 mod scale_rewards;
@@ -29,6 +30,7 @@ pub use gae::GaeForm;
 pub use launch::{Bind, GRID_WGSL, PHILOX_WGSL, Shader, WORKGROUP};
 pub(crate) use launch::{shader, word};
 pub use mlp::{MlpGpu, MlpTiles};
+pub use reading::GpuReading;
 pub use rollout::{EnvStates, GpuTask, ResidentEnvs, RolloutArgs};
 
 use crate::{
@@ -36,11 +38,7 @@ use crate::{
     SrLambdaArgs, TakeColumnsArgs, TdErrorArgs, UnpackBytesArgs,
 };
 use launch::Pending;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::Duration;
-
-/// How long a read may take after the device has finished its work.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A device, its queue, and the commands that wait to be submitted.
 ///
@@ -195,37 +193,6 @@ impl Gpu {
         self.queue.write_buffer(&region.buffer, 0, data);
         region
     }
-
-    fn read_back(&self, region: &GpuBuffer, at: usize, out: &mut [f32]) -> Result<(), KernelError> {
-        let bytes = |n: usize| (n * size_of::<f32>()) as u64;
-        let (size, from) = (bytes(out.len()), region.offset + bytes(at));
-        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("download"),
-            size,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        {
-            let mut pending = self.pending();
-            let encoder = pending.encoder(&self.device);
-            encoder.copy_buffer_to_buffer(&region.buffer, from, &staging, 0, size);
-            pending.submit(&self.queue);
-        }
-        let (sender, receiver) = mpsc::channel();
-        staging.map_async(wgpu::MapMode::Read, .., move |result| drop(sender.send(result)));
-        let device_error = |error: String| KernelError::Device(error);
-        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| device_error(error.to_string()))?;
-        // Another thread's poll can have taken the callback and be about to run it.
-        let mapped = receiver.recv_timeout(READ_TIMEOUT);
-        // A lost or exhausted device explains itself better than the mapping that fails for it.
-        self.check()?;
-        mapped
-            .map_err(|_| device_error("it did not answer a read".to_owned()))?
-            .map_err(|error| device_error(error.to_string()))?;
-        let bytes = staging.get_mapped_range(..).map_err(|error| device_error(error.to_string()))?;
-        bytemuck::cast_slice_mut(out).copy_from_slice(&bytes);
-        Ok(())
-    }
 }
 
 impl Drop for Gpu {
@@ -237,6 +204,7 @@ impl Drop for Gpu {
 impl Backend for Gpu {
     type Buffer = GpuBuffer;
     type Indices = GpuIndices;
+    type Reading = GpuReading;
 
     fn upload(&self, data: &[f32]) -> GpuBuffer {
         self.new_with(data.len(), bytemuck::cast_slice(data))
@@ -269,7 +237,20 @@ impl Backend for Gpu {
     fn read(&self, buffer: &GpuBuffer, at: usize, out: &mut [f32]) -> Result<(), KernelError> {
         assert!(at + out.len() <= buffer.len, "a read beyond the memory");
         self.check()?;
-        if out.is_empty() { Ok(()) } else { self.read_back(buffer, at, out) }
+        let mut reading = GpuReading::default();
+        self.copy_to_host(&[(buffer, at, out.len())], &mut reading);
+        out.copy_from_slice(self.finish_read(&mut reading)?);
+        Ok(())
+    }
+
+    fn begin_read(&self, parts: &[(&GpuBuffer, usize)], reading: &mut GpuReading) {
+        let parts: Vec<_> = parts.iter().map(|&(buffer, len)| (buffer, 0, len)).collect();
+        self.copy_to_host(&parts, reading);
+    }
+
+    fn finish_read<'a>(&self, reading: &'a mut GpuReading) -> Result<&'a [f32], KernelError> {
+        self.wait_for(reading)?;
+        Ok(reading.numbers())
     }
 
     fn td_error(&self, args: TdErrorArgs<'_, GpuBuffer>) {

@@ -2,12 +2,13 @@
 
 use crate::Test;
 use crate::common::{Ends, Rollout, shape};
-use striatum_kernels::{Backend, Bind, Gpu, GpuBuffer, KernelError, Shader, TakeColumnsArgs, adapters};
+use striatum_kernels::{Backend, Bind, Gpu, GpuBuffer, GpuReading, KernelError, Shader, TakeColumnsArgs, adapters};
 
 pub const TESTS: &[Test] = &[
     ("gpu_memory_keeps_what_is_written", memory),
     ("gpu_empty_memory_can_be_bound", empty),
     ("gpu_launches_writes_and_copies_are_ordered", ordered),
+    ("gpu_reads_that_have_begun_are_of_that_moment", readings),
     ("gpu_wraps_a_region_of_another_buffer", wrapped),
     ("gpu_counts_dispatches", counted),
     ("gpu_submits_when_parameters_fill_up", many_parameters),
@@ -69,6 +70,30 @@ fn empty(gpu: &Gpu) -> Result<(), String> {
     let mut out = gpu.zeros(1);
     gpu.launch(&add, &[], &[(&foreign).into(), (&own).into(), (&mut out).into()], 1);
     expect(gpu, &out, &[7.0])
+}
+
+fn readings(gpu: &Gpu) -> Result<(), String> {
+    let (mut data, other) = (gpu.upload(&[1.0, 2.0, 3.0]), gpu.upload(&[7.0]));
+    let [mut first, mut second, mut never] = [GpuReading::default(), GpuReading::default(), GpuReading::default()];
+    gpu.begin_read(&[(&data, 2), (&other, 1)], &mut first);
+    step(gpu, 2.0, &mut data); // 3 5 7
+    gpu.begin_read(&[(&data, 3)], &mut second);
+    step(gpu, 0.0, &mut data);
+    let finish = |reading: &mut GpuReading, expected: &[f32]| {
+        let numbers = gpu.finish_read(reading).map_err(|error| error.to_string())?;
+        if numbers == expected { Ok(()) } else { Err(format!("{numbers:?}, not {expected:?}")) }
+    };
+    finish(&mut first, &[1.0, 2.0, 7.0])?;
+    // Its memory serves shorter and longer ones, and one that nobody waited for.
+    gpu.begin_read(&[(&other, 1)], &mut first);
+    finish(&mut second, &[3.0, 5.0, 7.0])?;
+    finish(&mut first, &[7.0])?;
+    gpu.begin_read(&[(&other, 1), (&data, 0), (&data, 3)], &mut first);
+    gpu.begin_read(&[(&data, 1), (&other, 1)], &mut first);
+    finish(&mut first, &[1.0, 7.0])?;
+    gpu.begin_read(&[], &mut first);
+    finish(&mut first, &[])?;
+    finish(&mut never, &[])
 }
 
 fn ordered(gpu: &Gpu) -> Result<(), String> {

@@ -117,7 +117,10 @@ impl Launch<'_> {
             runs.push((index, Some(run)));
         }
         while runs.iter().any(|(_, run)| run.is_some()) {
-            let failure = trainer.iterate().err().map(|error| error.to_string());
+            let running = runs.iter().enumerate().filter_map(|(agent, (_, run))| Some((agent, run.as_ref()?)));
+            let pauses = running.map(|(agent, run)| run.next_pause(&trainer.sessions()[agent]));
+            let pause = pauses.min().unwrap_or(0);
+            let failure = trainer.iterate_towards(pause).err().map(|error| error.to_string());
             for (agent, (index, slot)) in runs.iter_mut().enumerate() {
                 let Some(mut run) = slot.take() else { continue };
                 let outcome = match &failure {
