@@ -205,8 +205,6 @@ fn engines_and_devices_that_are_not_there() {
     refused(&["CartPole-v1", "--device", "gpu:99"], &["99"]);
     let remembering = ["CartPole-v1", "--set", "engine=fused", "--set", "network.memory=gru"];
     refused(&remembering, &["`engine = \"fused\"`", "`network.memory` is \"gru\"", "--engine auto"]);
-    let masked = ["Bandit-v0", "--device", "gpu", "--set", "engine=fused", "--set", "env.closed=1"];
-    refused(&masked, &["`engine = \"fused\"`", "action masks", "--engine burn", "--device cpu"]);
     if !cfg!(feature = "burn") {
         refused(&["CartPole-v1", "--set", "engine=burn"], &["no burn engine", "`--engine fused`"]);
     }

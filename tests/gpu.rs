@@ -15,7 +15,7 @@ mod together;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
-use striatum::envs::{VecEnv, make};
+use striatum::envs::{VecEnv, make_with};
 use striatum::kernels::{Cpu, Gpu, adapters};
 use striatum::train::TrainError;
 use striatum::train::checkpoint::{Array, Checkpoint, Data};
@@ -76,6 +76,8 @@ const TONIC: &[&str] = &[
     "dopamine.tonic_gain=1",
     "dopamine.logit_decay=0.01",
 ];
+/// Of `Bandit-v0`, which steps on the host.
+const MASKED: &[&str] = &["env.closed=2", "env.steps=7"];
 const GAUSSIAN: &[&str] = &["network.squash=false", "network.state_dependent_exploration=false"];
 const SQUASHED: &[&str] = &["network.squash=true", "network.state_dependent_exploration=false"];
 const STATE_DEPENDENT: &[&str] =
@@ -87,8 +89,8 @@ fn config(task: &str, sets: &[&[&str]]) -> Config {
 }
 
 fn open(configs: Vec<Config>) -> AnyTrainer {
-    let task = configs[0].task.clone();
-    let make = |count| -> Result<Box<dyn VecEnv>, TrainError> { Ok(make(&task, count)?) };
+    let Config { task, env, .. } = configs[0].clone();
+    let make = |count| -> Result<Box<dyn VecEnv>, TrainError> { Ok(make_with(&task, count, &env)?) };
     open_trainer(configs, &make).unwrap_or_else(|error| panic!("{error}")).0
 }
 

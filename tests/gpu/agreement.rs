@@ -1,8 +1,8 @@
 //! One agent: resumed bit for bit, learning with the policy that acted, and near the CPU's.
 
 use crate::{
-    A2C, DUAL, GAUSSIAN, HORIZONS, PPO, QUANTILES, SQUASHED, STATE_DEPENDENT, TONIC, Test, assert_same, config, cpu,
-    distance, gpu,
+    A2C, DUAL, GAUSSIAN, HORIZONS, MASKED, PPO, QUANTILES, SQUASHED, STATE_DEPENDENT, TONIC, Test, assert_same, config,
+    cpu, distance, gpu,
 };
 use std::slice::from_ref;
 use striatum::kernels::Backend;
@@ -32,6 +32,7 @@ fn ppo_resumed() {
     resumed("CartPole-v1", &[PPO, DUAL]);
     resumed("Pendulum-v1", &[PPO, HORIZONS]);
     resumed("CartPole-v1", &[PPO, DUAL, QUANTILES, &["critic.opponent=true"]]);
+    resumed("Bandit-v0", &[PPO, DUAL, MASKED]);
     let end = resumed("CartPole-v1", &[PPO, DUAL, TONIC]);
     assert!(end.numbers["tonic.fast"] != end.numbers["tonic.slow"] && end.numbers["tonic.average_reward"] != 0.0);
     let end = resumed("Pendulum-v1", &[PPO, STATE_DEPENDENT, TARGET_KL]);
@@ -108,6 +109,7 @@ fn near_the_cpu() {
         ("Pendulum-v1", [PPO, QUANTILES]),
         ("CartPole-v1", [A2C, &["critic.kind=expectile", "critic.quantiles=5"]]),
         ("CartPole-v1", [A2C, linear]),
+        ("Bandit-v0", [PPO, MASKED]),
     ] {
         let config = config(task, &sets);
         let mut other = config.clone();

@@ -229,18 +229,12 @@ impl Chosen<'_> {
 }
 
 fn choose_engine(choice: EngineChoice, device: Device, spec: &NetworkSpec) -> Result<Chosen<'static>, TrainError> {
-    let masked = spec.head.masked && device != Device::Cpu;
-    let fits = device == Device::Cpu || spec.hidden.len() <= FUSED_LAYERS && !masked;
+    let fits = device == Device::Cpu || spec.hidden.len() <= FUSED_LAYERS;
     match (choice, spec.as_mlp()) {
         (EngineChoice::Auto | EngineChoice::Fused, Some(mlp)) if fits => Ok(Chosen::Fused(mlp)),
         (EngineChoice::Fused, _) => Err(TrainError::Engine(match spec.beyond_mlp() {
             Some(what) => {
                 format!("`engine = \"fused\"` computes multilayer perceptrons, and {what}; use `--engine auto`")
-            }
-            None if masked => {
-                "`engine = \"fused\"` knows no action masks on a GPU, and the task gives them; use `--engine burn` or \
-                               `--device cpu`"
-                    .into()
             }
             None => format!(
                 "`engine = \"fused\"` takes at most {FUSED_LAYERS} hidden layers on a GPU; shorten `network.hidden`, or use \

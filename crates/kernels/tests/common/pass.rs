@@ -58,19 +58,21 @@ pub fn policies(features: usize) -> Vec<Policy> {
     ]
 }
 
-/// Every kind of policy with one pathway and with two, the other choices in turn.
+/// Every kind of policy with one pathway and with two, the other choices in turn; choices with masks on a single layer.
 pub fn specs() -> Vec<MlpSpec> {
     let mut specs = Vec::new();
     for hidden in [&[13, 10][..], &[20]] {
         for policy in policies(hidden[hidden.len() - 1]) {
             for dual in [false, true] {
                 let n = specs.len();
+                let masked = !policy.is_continuous() && hidden.len() == 1;
+                let head = HeadLayout { masked, ..HeadLayout::new(policy.clone(), dual, 1 + n / 2 % 2) };
                 specs.push(MlpSpec {
-                    inputs: 3 + n % 4,
+                    inputs: 3 + n % 4 + head.mask_width(),
                     hidden: hidden.to_vec(),
                     activation: [Activation::Tanh, Activation::Silu, Activation::Relu][n % 3],
                     shared_trunk: n % 4 < 2,
-                    head: HeadLayout::new(policy.clone(), dual, 1 + n / 2 % 2),
+                    head,
                 });
             }
         }
@@ -133,9 +135,25 @@ impl Case {
             (1..sources).rev().for_each(|i| own.swap(i, stream.below(i as u32 + 1) as usize));
             case.order.extend(own);
         }
+        case.make_masks(seed);
         case.act(seed);
         case.poison();
         case
+    }
+
+    /// Allows some options of every choice, where rows have a mask.
+    fn make_masks(&mut self, seed: u64) {
+        let (Policy::Categorical { nvec }, true) = (&self.spec.head.policy, self.spec.head.masked) else { return };
+        let mut stream = Stream::new(seed, Purpose::User, 2, 0);
+        for row in self.observations.chunks_exact_mut(self.spec.inputs) {
+            let mut marks = &mut row[self.spec.observed()..];
+            for &n in nvec {
+                let (own, rest) = marks.split_at_mut(n);
+                own.iter_mut().for_each(|mark| *mark = stream.below(2) as f32);
+                own[stream.below(n as u32) as usize] = 1.0;
+                marks = rest;
+            }
+        }
     }
 
     fn sources(&self) -> usize {

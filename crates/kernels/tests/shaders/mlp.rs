@@ -194,14 +194,13 @@ fn policies(features: usize) -> impl Strategy<Value = Policy> {
 fn specs() -> impl Strategy<Value = MlpSpec> {
     let activations = prop_oneof![Just(Activation::Tanh), Just(Activation::Relu), Just(Activation::Silu)];
     let layers = proptest::collection::vec(1usize..81, 1..5);
-    (1usize..40, layers, activations, any::<(bool, bool)>(), 1usize..4).prop_flat_map(
-        |(inputs, hidden, activation, (shared_trunk, dual), value_heads)| {
-            policies(hidden[hidden.len() - 1]).prop_map(move |policy| MlpSpec {
-                inputs,
-                hidden: hidden.clone(),
-                activation,
-                shared_trunk,
-                head: HeadLayout::new(policy, dual, value_heads),
+    (1usize..40, layers, activations, any::<(bool, bool, bool)>(), 1usize..4).prop_flat_map(
+        |(observed, hidden, activation, (shared_trunk, dual, masked), value_heads)| {
+            policies(hidden[hidden.len() - 1]).prop_map(move |policy| {
+                let masked = masked && !policy.is_continuous();
+                let head = HeadLayout { masked, ..HeadLayout::new(policy, dual, value_heads) };
+                let inputs = observed + head.mask_width();
+                MlpSpec { inputs, hidden: hidden.clone(), activation, shared_trunk, head }
             })
         },
     )
@@ -258,7 +257,10 @@ fn many_outputs(gpu: &Gpu) -> Result<(), String> {
 }
 
 fn no_layers(gpu: &Gpu) -> Result<(), String> {
-    Case::new(&spec(5, &[], Activation::Tanh), [3, 300], true, true, 8).agrees(gpu, None)
+    let plain = spec(5, &[], Activation::Tanh);
+    Case::new(&plain, [3, 300], true, true, 8).agrees(gpu, None)?;
+    let masked = MlpSpec { head: HeadLayout { masked: true, ..plain.head.clone() }, ..plain };
+    Case::new(&masked, [3, 300], true, true, 8).agrees(gpu, None)
 }
 
 fn agents_apart(gpu: &Gpu) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! The dispatches of a pass.
 
-use super::super::{Bind, Gpu, GpuBuffer, GpuIndices, Shader, shader, word};
+use super::super::{Bind, Gpu, GpuBuffer, GpuIndices, Shader, WORKGROUP, shader, word};
 use super::plan::{HeadWords, Jobs, NetworkWords};
 use super::{Batch, MlpGpu, MlpTiles, grow};
 use crate::Activation;
@@ -11,6 +11,7 @@ const LAYER_LARGE: Shader = shader!("mlp_layer_large");
 const HEADS: Shader = shader!("mlp_heads");
 const GRADIENT: Shader = shader!("mlp_gradient");
 const GRADIENT_LARGE: Shader = shader!("mlp_gradient_large");
+const MASK: Shader = shader!("mlp_mask");
 const REDUCE: Shader = shader!("mlp_reduce");
 
 /// Workgroups from which large tiles are taken: fewer would leave multiprocessors idle.
@@ -108,6 +109,9 @@ impl MlpGpu {
         shape.edge_width = word(plan.inputs);
         if let Some(selection) = &batch.selection {
             (shape.first, shape.selectable) = (word(selection.first), word(selection.selectable));
+        }
+        if plan.mask_width > 0 {
+            self.launch_mask(gpu, &sources, &shape, outputs);
         }
         if self.chains(batch.rows) {
             self.launch_chain_forward(gpu, &sources, shape, keep, outputs);
@@ -228,6 +232,21 @@ impl MlpGpu {
         let groups = self.agents * plan.networks.len() * row_tiles * column_tiles;
         let own = [("VECTORS", vectors as f64)];
         self.launch_product(gpu, (&HEADS, &own), sources, (shape, input), outputs, groups);
+    }
+
+    /// Copies action masks from the observations to the outputs.
+    fn launch_mask(&self, gpu: &Gpu, sources: &Sources<'_>, shape: &ProductShape, outputs: &GpuBuffer) {
+        let plan = &self.plan;
+        let own = [plan.width, plan.mask_at, plan.mask_width].map(word);
+        let words = [shape.agents, shape.rows, shape.edge_width, own[0], own[1], own[2], shape.first, shape.selectable];
+        let numbers = self.agents * shape.rows as usize * plan.mask_width;
+        let bindings = [
+            Bind::Data(cast_slice(&words)),
+            sources.edge.unwrap_or(sources.weights).into(),
+            Bind::Indices(sources.selection),
+            outputs.into(),
+        ];
+        gpu.launch(&MASK, &[("SELECTED", flag(sources.selected))], &bindings, numbers.div_ceil(WORKGROUP));
     }
 
     fn launch_product(

@@ -23,8 +23,8 @@ pub enum MlpTiles {
 /// The fused engine's network on a GPU: forward and backward pass of `agents` multilayer actor-critics of one shape, as
 /// [`MlpCpu`](crate::MlpCpu) for one.
 ///
-/// A forward pass is one dispatch a hidden layer and one for all heads, of all agents and of actor and critic together. A
-/// backward pass is one dispatch a hidden layer, one or two for all weight gradients, and one that adds them up. Small batches
+/// A forward pass is one dispatch a hidden layer and one for all heads, of all agents and of actor and critic together, and one more for
+/// action masks, which go from observations to outputs as they are. A backward pass is one dispatch a hidden layer, one or two for all weight gradients, and one that adds them up. Small batches
 /// of networks no wider than 64 take all layers in one dispatch ([`MlpTiles::Whole`]). Sums have a fixed order that does not
 /// depend on the number of agents, and a row's outputs do not depend on the rows beside it.
 ///
@@ -82,9 +82,13 @@ impl MlpGpu {
     /// Networks of `spec`'s shape for so many agents.
     ///
     /// # Panics
-    /// If the width of the observation, of a hidden layer, of a pathway or of the value heads is 0, or if there is a mask or a memory.
+    /// If the width of the observation without its mask, of a hidden layer, of a pathway or of the value heads is 0, or if there is a
+    /// memory.
     pub fn new(gpu: &Gpu, spec: &MlpSpec, agents: usize) -> Self {
-        assert!(!spec.head.masked && spec.head.carried == 0, "a mask or a memory: {spec:?}");
+        assert!(
+            spec.head.mask_width() < spec.inputs && spec.head.carried == 0,
+            "a mask too wide, or a memory: {spec:?}"
+        );
         let widths = [spec.inputs, spec.head.policy.logits(), spec.head.value_heads];
         assert!(widths.iter().chain(&spec.hidden).all(|&w| w > 0), "a width of the network is 0: {spec:?}");
         // A binding of vectors holds one at least.

@@ -87,6 +87,9 @@ pub(super) struct Plan {
     pub(super) width: usize,
     pub(super) features_at: usize,
     pub(super) features_width: usize,
+    /// Its mask block, which is that at the end of an observation.
+    pub(super) mask_at: usize,
+    pub(super) mask_width: usize,
     /// Length of the arena, and of what the network itself has of it.
     pub(super) parameters: usize,
     pub(super) learned: usize,
@@ -137,6 +140,8 @@ impl Plan {
             width: head.width(),
             features_at: head.features_at(),
             features_width: head.policy.features(),
+            mask_at: head.mask_at(),
+            mask_width: head.mask_width(),
             parameters,
             learned: parameters - head.policy.log_std_len(),
         }
@@ -226,7 +231,7 @@ fn layers(spec: &MlpSpec, trunks: &[&str], names: &Names) -> Vec<Layer> {
         let of = |part: &str| trunks.iter().map(|trunk| names.offset(&format!("{trunk}.{i}.{part}"))).collect();
         let last = layers.last();
         layers.push(Layer {
-            inputs: last.map_or(spec.inputs, |l| l.width),
+            inputs: last.map_or(spec.observed(), |l| l.width),
             width,
             stride: width.div_ceil(4),
             below: last.map_or(0, |l| l.below + l.stride),
