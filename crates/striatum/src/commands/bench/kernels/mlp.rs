@@ -28,7 +28,12 @@ pub fn entries<D: Device + 'static>() -> Vec<Entry<D>> {
             // A minibatch of 4096 x 128 steps in four.
             large.extend([at(&[64, 64], 1 << 17), at(&[256, 256], 1 << 17)]);
         }
-        let checks = vec![at(&[64, 64], 517), with_log_std];
+        let masked = make(move |device: &D| {
+            let plain = spec(&[20], Policy::Categorical { nvec: vec![2, 3] });
+            let head = HeadLayout { masked: true, ..plain.head };
+            Mlp::new(device, pass, MlpSpec { inputs: plain.inputs + head.mask_width(), head, ..plain }, 70)
+        });
+        let checks = vec![at(&[64, 64], 517), with_log_std, masked];
         Entry { name, tolerance: 5e-6, checks, small: vec![at(&[64, 64], 512)], large }
     };
     vec![entry(("mlp_forward", Pass::Forward)), entry(("mlp_train_pass", Pass::Train))]

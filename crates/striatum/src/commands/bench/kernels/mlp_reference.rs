@@ -17,6 +17,8 @@ pub fn passes<'a>(
     let mut gradient = vec![0.0; params.len() - spec.head.policy.log_std_len()];
     for (row, observation) in observations.enumerate() {
         let mut output = vec![0.0; spec.head.width()];
+        let (observation, mask) = observation.split_at(spec.observed());
+        output[spec.head.mask_at()..].iter_mut().zip(mask).for_each(|(to, &from)| *to = f64::from(from));
         let activations = nets.each_ref().map(|net| net.forward(params, observation, &mut output));
         let d_output = differentiate(row, &output);
         for (net, activations) in nets.iter().zip(&activations) {
