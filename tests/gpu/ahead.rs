@@ -37,7 +37,11 @@ fn told(trainer: &Trainer<Gpu>) -> String {
 }
 
 fn changes_nothing() {
-    for (task, sets) in [("CartPole-v1", [PPO, DUAL, STEADY]), ("Pendulum-v1", [A2C, SQUASHED, STEADY])] {
+    for (task, sets) in [
+        ("CartPole-v1", [PPO, DUAL, STEADY]),
+        ("Pendulum-v1", [A2C, SQUASHED, STEADY]),
+        ("CartPole-v1", [PPO, &["ppo.target_kl=0.0002"], STEADY]),
+    ] {
         let config = config(task, &sets);
         let [mut waiting, mut ahead] = [gpu(from_ref(&config)), gpu(from_ref(&config))];
         for iteration in 1..=5 {
