@@ -7,7 +7,7 @@ use divan::{Bencher, black_box};
 use std::ops::Range;
 use striatum::envs::{StepBuffers, make};
 use striatum::kernels::{
-    Activation, Backend, Cpu, GaeArgs, HeadLayout, MlpCpu, MlpSpec, OptimizerArgs, OptimizerParams, Policy,
+    Activation, Backend, Cpu, GaeArgs, HeadLayout, Heads, MlpCpu, MlpSpec, OptimizerArgs, OptimizerParams, Policy,
     RolloutShape, SimdLevel, TdErrorArgs, TilePass,
 };
 
@@ -111,7 +111,7 @@ impl TilePass for Given {
         observations.copy_from_slice(&self.observations[4 * rows.start..4 * rows.end]);
     }
 
-    fn loss(&self, _: usize, rows: Range<usize>, _: &[f32], d_outputs: &mut [f32], _: Option<&mut [f32]>) {
+    fn loss(&self, _: usize, _: Heads, rows: Range<usize>, _: &[f32], d_outputs: &mut [f32], _: Option<&mut [f32]>) {
         d_outputs.copy_from_slice(&self.d_outputs[3 * rows.start..3 * rows.end]);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::actor_critic_loss::{TileOutputs, TiledLoss};
 use crate::mlp::copy;
-use crate::{Cpu, LOSS_METRICS, Minibatch, MlpCpu, MlpSpec, OptimizerArgs, PassArgs, TilePass};
+use crate::{Cpu, Heads, LOSS_METRICS, Minibatch, MlpCpu, MlpSpec, OptimizerArgs, PassArgs, TilePass};
 use std::ops::Range;
 
 /// A multilayer actor-critic of A agents on the CPU. A minibatch's rows are gathered, taken forward, weighed by the loss and taken back
@@ -58,9 +58,15 @@ impl ActorCriticCpu {
             let weights = &args.weights[agent * params..][..params];
             let gradients = &mut args.gradients[agent * params..][..params];
             let tiles = batch.rows.div_ceil(self.mlp.tile_rows());
-            self.loss.begin(tiles, args.params[agent], &args.moments[4 * agent..], &weights[log_std.clone()]);
+            let networks = if self.mlp.is_apart(batch.rows) { 2 } else { 1 };
+            self.loss.begin(
+                networks * tiles,
+                args.params[agent],
+                &args.moments[4 * agent..],
+                &weights[log_std.clone()],
+            );
             let observations = &args.observations[agent * batch.source_rows * self.inputs..];
-            let pass = Pass { agent, batch, observations, inputs: self.inputs, loss: &self.loss };
+            let pass = Pass { agent, batch, observations, inputs: self.inputs, tiles, loss: &self.loss };
             self.mlp.train_pass(agent, batch.rows, asymmetric, &pass, gradients);
             let metrics = args.metrics_at + agent * LOSS_METRICS;
             self.loss.finish(&mut gradients[log_std], &mut args.metrics[metrics..metrics + LOSS_METRICS]);
@@ -74,6 +80,8 @@ struct Pass<'a> {
     /// The agent's.
     observations: &'a [f32],
     inputs: usize,
+    /// How many there are, of actor or critic.
+    tiles: usize,
     loss: &'a TiledLoss,
 }
 
@@ -88,11 +96,14 @@ impl TilePass for Pass<'_> {
     fn loss(
         &self,
         tile: usize,
+        heads: Heads,
         rows: Range<usize>,
         outputs: &[f32],
         d_outputs: &mut [f32],
         d_trunk: Option<&mut [f32]>,
     ) {
-        self.loss.rows(tile, &self.batch, self.agent, rows, TileOutputs { outputs, d_outputs, d_trunk });
+        // Where they are apart, the policy's tiles come first.
+        let tile = if heads.has_policy() { tile } else { self.tiles + tile };
+        self.loss.rows((tile, heads), &self.batch, self.agent, rows, TileOutputs { outputs, d_outputs, d_trunk });
     }
 }

@@ -49,7 +49,7 @@ pub use gpu::{
 };
 pub use mean_heads::MeanHeadsArgs;
 pub use minibatch::{Minibatch, RolloutShape, Selection};
-pub use mlp::{Activation, MlpCpu, MlpSpec, ParamList, ParamSpec, SimdLevel, TilePass, mlp_activate};
+pub use mlp::{Activation, Heads, MlpCpu, MlpSpec, ParamList, ParamSpec, SimdLevel, TilePass, mlp_activate};
 pub use optimizer::{OptimizerArgs, OptimizerParams};
 pub use policy::{CriticKind, HeadLayout, LOG_STD_RANGE, MAX_QUANTILES, PATHWAY_SCALE, Policy};
 pub use policy_head::{Noise, PolicyHead, environment_action, net_logits, probabilities};

@@ -13,6 +13,10 @@ use std::thread::JoinHandle;
 /// Turns of the wait before a thread goes to sleep (a worker) or yields (the caller): some tens of microseconds.
 const PATIENCE: u32 = 2000;
 
+/// Turns of the longest of the waits before something is taken of another thread's share, some microseconds together. What belongs to that
+/// share would have to be fetched from the other's cache, now, and by the other in the next job.
+const RESPECT: u32 = 256;
+
 /// The most phases of a job.
 const PHASES: usize = 3;
 
@@ -67,13 +71,31 @@ pub(crate) type Phase<'a> = (usize, &'a (dyn Fn(usize, usize) + Sync));
 #[repr(align(64))]
 struct Counters([AtomicUsize; PHASES]);
 
-/// Counts an item when dropped.
-struct Done<'a>(&'a AtomicUsize);
+/// Items that a thread has taken of a share, counted as done when dropped: at once, because others watch the counter.
+struct Taken<'a> {
+    items: usize,
+    done: &'a AtomicUsize,
+}
 
-impl Drop for Done<'_> {
+impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Release);
+        if self.items > 0 {
+            self.done.fetch_add(self.items, Ordering::Release);
+        }
     }
+}
+
+/// Whether another thread's share, up to `end`, is all taken before long. Each look delays the other, so they become rarer.
+fn is_emptied(cursor: &AtomicUsize, end: usize) -> bool {
+    let mut turns = 8;
+    while cursor.load(Ordering::Relaxed) < end {
+        if turns > RESPECT {
+            return false;
+        }
+        (0..turns).for_each(|_| core::hint::spin_loop());
+        turns *= 2;
+    }
+    true
 }
 
 fn wait_until(condition: impl Fn() -> bool) {
@@ -141,13 +163,17 @@ impl Pool {
                 let done = &self.done.0[number];
                 for share in (thread..shares).chain(0..thread.min(shares)) {
                     let (cursor, end) = (&self.cursors[share].0[number], (share + 1) * items / shares);
+                    if share != thread && is_emptied(cursor, end) {
+                        continue;
+                    }
+                    let mut taken = Taken { items: 0, done };
                     loop {
                         let item = cursor.fetch_add(1, Ordering::Relaxed);
                         if item >= end {
                             break;
                         }
                         // Counted even if it panics, so that nobody waits for it.
-                        let _done = Done(done);
+                        taken.items += 1;
                         work(thread, item);
                     }
                 }

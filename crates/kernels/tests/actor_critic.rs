@@ -54,7 +54,8 @@ fn one_by_one(case: &Case) -> Outcome {
         });
         for (agent, batch) in batches.iter().enumerate() {
             let part = agent * len..(agent + 1) * len;
-            let given = Given::new(width, batch, &d_outputs[part.clone()], asymmetric.then_some(&d_trunk[part]));
+            let given =
+                Given::new(&case.spec.head, batch, &d_outputs[part.clone()], asymmetric.then_some(&d_trunk[part]));
             let gradients = &mut args.gradients[agent * count..(agent + 1) * count];
             network.train_pass(agent, case.rows, asymmetric, &given, gradients);
         }

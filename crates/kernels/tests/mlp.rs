@@ -155,6 +155,7 @@ fn d_len(weight: &ParamSpec) -> usize {
 
 /// A random case, everything but the network made from `seed`.
 struct Case {
+    head: HeadLayout,
     params: Vec<f32>,
     observations: Vec<f32>,
     d_outputs: Vec<f32>,
@@ -167,6 +168,7 @@ impl Case {
         let mut n = Numbers(seed);
         let len = rows * spec.head.width();
         Self {
+            head: spec.head.clone(),
             params: random_params(spec, &mut n),
             observations: n.vec(rows * spec.inputs, 1.5),
             d_outputs: n.vec(len, 0.1),
@@ -176,16 +178,16 @@ impl Case {
     }
 
     /// Outputs and gradients of the training pass.
-    fn run(&self, network: &mut MlpCpu, width: usize) -> (Vec<f32>, Vec<f32>) {
+    fn run(&self, network: &mut MlpCpu) -> (Vec<f32>, Vec<f32>) {
         let mut gradients = vec![f32::NAN; self.params.len()];
-        let pass = self.pass(width);
+        let pass = self.pass();
         network.load(&self.params);
         network.train_pass(0, self.rows, self.d_trunk.is_some(), &pass, &mut gradients);
         (pass.into_outputs(), gradients)
     }
 
-    fn pass(&self, width: usize) -> Given<'_> {
-        Given::new(width, &self.observations, &self.d_outputs, self.d_trunk.as_deref())
+    fn pass(&self) -> Given<'_> {
+        Given::new(&self.head, &self.observations, &self.d_outputs, self.d_trunk.as_deref())
     }
 }
 
@@ -224,7 +226,7 @@ fn check_against_oracle(spec: &MlpSpec, case: &Case, level: SimdLevel) {
     let context = format!("{level:?} {} rows, {spec:?}", case.rows);
     let width = spec.head.width();
     let mut network = MlpCpu::with_simd(spec, 1, &Cpu::with_threads(1), level);
-    let (outputs, gradients) = case.run(&mut network, width);
+    let (outputs, gradients) = case.run(&mut network);
     let oracle = Oracle::new(spec, &case.params);
     let mut want_outputs = vec![];
     let mut want = vec![0.0; case.params.len()];
@@ -302,9 +304,9 @@ proptest! {
         let bits = |(outputs, gradients): (Vec<f32>, Vec<f32>)| -> Vec<u32> {
             outputs.into_iter().chain(gradients).map(f32::to_bits).collect()
         };
-        let one = bits(case.run(&mut network(&spec, 1), spec.head.width()));
+        let one = bits(case.run(&mut network(&spec, 1)));
         for threads in [2, 3] {
-            let several = bits(case.run(&mut network(&spec, threads), spec.head.width()));
+            let several = bits(case.run(&mut network(&spec, threads)));
             prop_assert_eq!(&one, &several, "{} threads", threads);
         }
     }
@@ -366,7 +368,7 @@ fn leaving_out_zeros_changes_no_bit() {
         mixed.d_outputs[..40 * width].copy_from_slice(&sparse.d_outputs);
         mixed.params.clone_from(&sparse.params);
         for level in SimdLevel::available() {
-            let run = |case: &Case| case.run(&mut MlpCpu::with_simd(&spec, 1, &Cpu::with_threads(1), level), width);
+            let run = |case: &Case| case.run(&mut MlpCpu::with_simd(&spec, 1, &Cpu::with_threads(1), level));
             let ((outputs, gradients), (all, expected)) = (run(&sparse), run(&mixed));
             assert_eq!(outputs, all[..40 * width], "{level:?} {hidden:?}");
             let written = |gradients: &[f32]| gradients.iter().copied().filter(|g| !g.is_nan()).collect::<Vec<_>>();
@@ -381,9 +383,9 @@ fn a_second_batch_owes_nothing_to_the_first() {
     let spec = classic(&[64, 64], Activation::Silu);
     let (long, short) = (Case::new(&spec, 5000, true, 1), Case::new(&spec, 70, false, 2));
     let mut used = network(&spec, 2);
-    long.run(&mut used, spec.head.width());
-    let fresh = short.run(&mut network(&spec, 2), spec.head.width());
-    assert_eq!(short.run(&mut used, spec.head.width()), fresh);
+    long.run(&mut used);
+    let fresh = short.run(&mut network(&spec, 2));
+    assert_eq!(short.run(&mut used), fresh);
     assert!(fresh.1.iter().all(|g| g.is_finite()));
 }
 
@@ -406,8 +408,8 @@ fn a_row_does_not_depend_on_its_neighbours() {
 fn no_rows_give_no_gradient() {
     let spec = classic(&[8], Activation::Tanh);
     let mut network = network(&spec, 2);
-    Case::new(&spec, 10, false, 1).run(&mut network, 5);
-    let (_, gradients) = Case::new(&spec, 0, false, 1).run(&mut network, 5);
+    Case::new(&spec, 10, false, 1).run(&mut network);
+    let (_, gradients) = Case::new(&spec, 0, false, 1).run(&mut network);
     assert!(gradients.iter().all(|&g| g == 0.0));
 }
 
@@ -443,9 +445,9 @@ fn agents_have_weights_of_their_own() {
     let mut both = MlpCpu::new(&spec, 2, &Cpu::with_threads(2));
     both.load(&[cases[0].params.clone(), cases[1].params.clone()].concat());
     for (agent, case) in cases.iter().enumerate() {
-        let (outputs, gradients) = case.run(&mut network(&spec, 1), 5);
+        let (outputs, gradients) = case.run(&mut network(&spec, 1));
         let mut own = vec![f32::NAN; gradients.len()];
-        let pass = case.pass(5);
+        let pass = case.pass();
         both.train_pass(agent, 50, false, &pass, &mut own);
         assert_eq!((own, pass.into_outputs()), (gradients, outputs));
     }

@@ -4,7 +4,7 @@ use super::weigh::Weigh;
 use super::{Loss, TileOutputs};
 use crate::distribution::{Categorical, option};
 use crate::lanes::LANES;
-use crate::{CriticKind, HeadLayout, LOSS_METRICS, Minibatch};
+use crate::{CriticKind, HeadLayout, Heads, LOSS_METRICS, Minibatch};
 use std::ops::Range;
 
 /// Lines of one number a row.
@@ -73,6 +73,7 @@ impl Loss<Categorical> {
     pub(super) fn blocks(
         &mut self,
         block: &mut Block,
+        heads: Heads,
         batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
         agent: usize,
         rows: Range<usize>,
@@ -90,25 +91,52 @@ impl Loss<Categorical> {
             (block.places[block.count], block.sources[block.count]) = (i, source as usize);
             block.count += 1;
             if block.count == LANES {
-                self.take_up(block, batch, agent, outputs);
-                self.weigh(block, d_outputs, d_trunk.as_deref_mut());
+                self.take_up(block, heads, batch, agent, outputs);
+                self.weigh(block, heads, d_outputs, d_trunk.as_deref_mut());
             }
         }
         if block.count > 0 {
-            self.take_up(block, batch, agent, outputs);
-            self.weigh(block, d_outputs, d_trunk);
+            self.take_up(block, heads, batch, agent, outputs);
+            self.weigh(block, heads, d_outputs, d_trunk);
         }
         for (sum, line) in self.sums.iter_mut().zip(block.sums.as_chunks::<LANES>().0) {
             *sum += line.iter().copied().map(f64::from).sum::<f64>();
         }
     }
 
+    /// The columns of an output row that belong to these heads, but for those of a memory's state.
+    fn columns_of(&self, heads: Heads) -> [Range<usize>; 2] {
+        let columns = self.columns;
+        match heads {
+            Heads::All => [0..columns.carried_at, 0..0],
+            Heads::Policy => [0..columns.values_at, columns.features_at..columns.carried_at],
+            Heads::Values => [columns.values_at..columns.features_at, 0..0],
+        }
+    }
+
     /// Fetches what the block's rows have.
-    fn take_up(&self, block: &mut Block, batch: &Minibatch<'_, Vec<f32>, Vec<u32>>, agent: usize, outputs: &[f32]) {
+    fn take_up(
+        &self,
+        block: &mut Block,
+        heads: Heads,
+        batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
+        agent: usize,
+        outputs: &[f32],
+    ) {
         let (sources, width, count) = (batch.source_rows, self.columns.width, block.count);
         let rows = &block.sources[..count];
-        for column in 0..self.columns.carried_at {
+        for column in self.columns_of(heads).into_iter().flatten() {
             fill(&mut block.outputs, column, &block.places[..count], outputs, (width, column));
+        }
+        if heads.has_values() {
+            for head in 0..batch.heads {
+                let line = agent * batch.heads + head;
+                fill(&mut block.returns, head, rows, &batch.returns[line * sources..], (1, 0));
+                fill(&mut block.values, head, rows, &batch.values[line * batch.value_rows..], (1, 0));
+            }
+        }
+        if !heads.has_policy() {
+            return;
         }
         let actions = &batch.actions[agent * sources * self.action_width..];
         for choice in 0..self.action_width {
@@ -117,11 +145,6 @@ impl Loss<Categorical> {
             for a in &mut block.options[choice * LANES..][..count] {
                 *a = option(*a, options) as f32;
             }
-        }
-        for head in 0..batch.heads {
-            let line = agent * batch.heads + head;
-            fill(&mut block.returns, head, rows, &batch.returns[line * sources..], (1, 0));
-            fill(&mut block.values, head, rows, &batch.values[line * batch.value_rows..], (1, 0));
         }
         for (number, numbers) in
             [(LOG_PROB, batch.log_probs), (TONE, batch.tone), (INVERSE_TEMPERATURE, batch.inverse_temperature)]
@@ -136,16 +159,18 @@ impl Loss<Categorical> {
     }
 
     /// Computes the block's rows, writes their gradients and empties it.
-    fn weigh(&mut self, block: &mut Block, d_outputs: &mut [f32], d_trunk: Option<&mut [f32]>) {
-        let (width, read, count) = (self.columns.width, self.columns.carried_at, block.count);
+    fn weigh(&mut self, block: &mut Block, heads: Heads, d_outputs: &mut [f32], d_trunk: Option<&mut [f32]>) {
+        let (width, count) = (self.columns.width, block.count);
         for (lane, live) in block.numbers[LIVE * LANES..].iter_mut().enumerate() {
             *live = f32::from(lane < count);
         }
         // SAFETY: the machine's own level.
-        unsafe { self.level.run(Weigh { loss: self, block }) };
-        let places = &block.places[..count];
+        unsafe { self.level.run(Weigh { loss: self, block, heads }) };
+        let (places, read) = (&block.places[..count], self.columns.carried_at);
+        let columns = self.columns_of(heads);
         let gather = |lines: &[f32], rows: &mut [f32]| {
-            for (column, line) in lines.as_chunks::<LANES>().0.iter().enumerate() {
+            for column in columns.clone().into_iter().flatten() {
+                let line = &lines[column * LANES..][..LANES];
                 places.iter().zip(line).for_each(|(&place, &x)| rows[place * width + column] = x);
             }
             if read < width {
@@ -162,6 +187,7 @@ impl Loss<Categorical> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Start;
     use super::*;
     use crate::{LossParams, Objective, Policy, Selection, SimdLevel};
 
@@ -211,14 +237,14 @@ mod tests {
             opponent: 0,
         };
         let mut loss = Loss::new(layout, Categorical::new(nvec));
-        loss.begin(params, &[30.0, 0.1, 0.8, 0.0], &[]);
+        loss.begin(&Start { params, moments: [30.0, 0.1, 0.8], log_std: Vec::new() });
         let [mut d_outputs, mut d_trunk] = [vec![0.0; ROWS * width], vec![0.0; ROWS * width]];
         let tile = TileOutputs { outputs: &outputs, d_outputs: &mut d_outputs, d_trunk: Some(&mut d_trunk) };
         match level {
-            None => loss.rows(&batch, 0, 0..ROWS, tile),
+            None => loss.rows(Heads::All, &batch, 0, 0..ROWS, tile),
             Some(level) => {
                 loss.level = level;
-                loss.blocks(&mut Block::new(layout), &batch, 0, 0..ROWS, tile);
+                loss.blocks(&mut Block::new(layout), Heads::All, &batch, 0, 0..ROWS, tile);
             }
         }
         [d_outputs, d_trunk, loss.sums.map(|sum| sum as f32).to_vec()]

@@ -10,7 +10,7 @@ mod weigh;
 pub use args::*;
 
 use crate::distribution::{Categorical, Columns, Density, Gaussian, Pull};
-use crate::{CriticKind, HeadLayout, MAX_QUANTILES, Minibatch, Policy, SimdLevel};
+use crate::{CriticKind, HeadLayout, Heads, MAX_QUANTILES, Minibatch, Policy, SimdLevel};
 use block::Block;
 use bytemuck::Zeroable;
 use std::ops::Range;
@@ -57,7 +57,7 @@ pub(crate) fn mirror(args: LossArgs<'_, Vec<f32>, Vec<u32>>) {
             let rows = tile * TILE..batch.rows.min((tile + 1) * TILE);
             let part = (agent * batch.rows + rows.start) * width..(agent * batch.rows + rows.end) * width;
             loss.rows(
-                tile,
+                (tile, Heads::All),
                 &batch,
                 agent,
                 rows,
@@ -73,7 +73,8 @@ pub(crate) fn mirror(args: LossArgs<'_, Vec<f32>, Vec<u32>>) {
     }
 }
 
-/// What the network made of a tile's rows, and where the loss puts its gradients; `[rows, W]` each.
+/// What a network made of a tile's rows, and where the loss puts its gradients; `[rows, W]` each, of which only the columns of its heads
+/// are read and written.
 pub(crate) struct TileOutputs<'a> {
     pub outputs: &'a [f32],
     pub d_outputs: &'a mut [f32],
@@ -85,9 +86,17 @@ pub(crate) struct TileOutputs<'a> {
 pub(crate) struct TiledLoss {
     layout: HeadLayout,
     tiles: Vec<Mutex<Tile>>,
-    /// Tiles of the minibatch under way.
+    /// Tiles of the minibatch under way, and what it starts from.
     count: usize,
+    start: Start,
     log_std_sums: Vec<f64>,
+}
+
+/// What every tile of a minibatch starts from. It takes that up itself, on its own thread, in whose cache it lies.
+struct Start {
+    params: LossParams,
+    moments: [f32; 3],
+    log_std: Vec<f32>,
 }
 
 enum Tile {
@@ -98,35 +107,37 @@ enum Tile {
 impl TiledLoss {
     pub(crate) fn new(layout: &HeadLayout) -> Self {
         let log_std_sums = vec![0.0; layout.policy.log_std_len()];
-        Self { layout: layout.clone(), tiles: Vec::new(), count: 0, log_std_sums }
+        let start = Start { params: LossParams::zeroed(), moments: [0.0; 3], log_std: Vec::new() };
+        Self { layout: layout.clone(), tiles: Vec::new(), count: 0, start, log_std_sums }
     }
 
-    /// Starts a minibatch of `tiles` tiles; `moments` as [`Backend::advantage_moments`](crate::Backend::advantage_moments) gives them.
+    /// Starts a minibatch of `tiles` tiles, those of every network counted; `moments` as [`Backend::advantage_moments`](crate::Backend::advantage_moments) gives them.
     pub(crate) fn begin(&mut self, tiles: usize, params: LossParams, moments: &[f32], log_std: &[f32]) {
         let layout = &self.layout;
         self.tiles.resize_with(tiles.max(self.tiles.len()), || Mutex::new(Tile::new(layout)));
         self.count = tiles;
-        for tile in &mut self.tiles[..tiles] {
-            match tile.get_mut().unwrap_or_else(PoisonError::into_inner) {
-                Tile::Categorical(loss, _) => loss.begin(params, moments, log_std),
-                Tile::Gaussian(loss) => loss.begin(params, moments, log_std),
-            }
-        }
+        (self.start.params, self.start.moments) = (params, [moments[0], moments[1], moments[2]]);
+        self.start.log_std.clear();
+        self.start.log_std.extend_from_slice(log_std);
     }
 
-    /// The rows `rows` of an agent's minibatch, which make up tile `tile`; each tile once.
+    /// The rows `rows` of an agent's minibatch, which make up tile `tile` of the network with these heads; each tile once.
     pub(crate) fn rows(
         &self,
-        tile: usize,
+        (tile, heads): (usize, Heads),
         batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
         agent: usize,
         rows: Range<usize>,
         outputs: TileOutputs<'_>,
     ) {
-        match &mut *self.tiles[tile].lock().unwrap_or_else(PoisonError::into_inner) {
-            Tile::Categorical(loss, block) if Block::takes(loss) => loss.blocks(block, batch, agent, rows, outputs),
-            Tile::Categorical(loss, _) => loss.rows(batch, agent, rows, outputs),
-            Tile::Gaussian(loss) => loss.rows(batch, agent, rows, outputs),
+        let mut tile = self.tiles[tile].lock().unwrap_or_else(PoisonError::into_inner);
+        tile.begin(&self.start);
+        match &mut *tile {
+            Tile::Categorical(loss, block) if Block::takes(loss) => {
+                loss.blocks(block, heads, batch, agent, rows, outputs);
+            }
+            Tile::Categorical(loss, _) => loss.rows(heads, batch, agent, rows, outputs),
+            Tile::Gaussian(loss) => loss.rows(heads, batch, agent, rows, outputs),
         }
     }
 
@@ -153,6 +164,13 @@ impl TiledLoss {
 }
 
 impl Tile {
+    fn begin(&mut self, start: &Start) {
+        match self {
+            Self::Categorical(loss, _) => loss.begin(start),
+            Self::Gaussian(loss) => loss.begin(start),
+        }
+    }
+
     fn new(layout: &HeadLayout) -> Self {
         match &layout.policy {
             Policy::Categorical { nvec } => {
@@ -192,7 +210,7 @@ struct Loss<D> {
     density: D,
     net: Vec<f32>,
     /// J, the gradient of the policy's loss with respect to the net logits.
-    policy: Vec<f32>,
+    d_net: Vec<f32>,
     /// J_H, that of the entropy's term and of the logits' decay.
     entropy: Vec<f32>,
     /// A distribution's targets, padded.
@@ -215,7 +233,7 @@ impl<D: Density> Loss<D> {
             scale: 1.0,
             density,
             net: logits.clone(),
-            policy: logits.clone(),
+            d_net: logits.clone(),
             entropy: logits,
             targets: vec![f32::NAN; layout.value_heads.next_multiple_of(distribution::PADDING)],
             level: SimdLevel::detect(),
@@ -223,17 +241,18 @@ impl<D: Density> Loss<D> {
         }
     }
 
-    fn begin(&mut self, params: LossParams, moments: &[f32], log_std: &[f32]) {
-        let count = moments[0];
-        self.params = params;
+    fn begin(&mut self, start: &Start) {
+        let [count, mean, scale] = start.moments;
+        self.params = start.params;
         self.inverse_count = if count > 0.0 { 1.0 / count } else { 0.0 };
-        (self.mean, self.scale) = (moments[1], moments[2]);
+        (self.mean, self.scale) = (mean, scale);
         self.sums = [0.0; LOSS_METRICS];
-        self.density.load(log_std);
+        self.density.load(&start.log_std);
     }
 
     fn rows(
         &mut self,
+        heads: Heads,
         batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
         agent: usize,
         rows: Range<usize>,
@@ -265,7 +284,7 @@ impl<D: Density> Loss<D> {
                 tone: batch.tone[at],
                 inverse_temperature: batch.inverse_temperature[at],
             };
-            self.row(&row, d_output, d_trunk);
+            self.row(heads, &row, d_output, d_trunk);
         }
     }
 
@@ -283,7 +302,24 @@ impl<D: Density> Loss<D> {
         }
     }
 
-    fn row(&mut self, row: &Row<'_>, d_output: &mut [f32], d_trunk: Option<&mut [f32]>) {
+    fn row(&mut self, heads: Heads, row: &Row<'_>, d_output: &mut [f32], d_trunk: Option<&mut [f32]>) {
+        let gains = heads.has_policy().then(|| self.policy(row, d_output));
+        if heads.has_values() {
+            let [value_loss, auxiliary_value_loss] = self.values(row, d_output);
+            self.sums[1] += f64::from(value_loss);
+            self.sums[12] += f64::from(auxiliary_value_loss);
+        }
+        d_output[self.columns.features_at..].fill(0.0);
+        if let Some(d_trunk) = d_trunk {
+            d_trunk.copy_from_slice(d_output);
+            if let Some(gains) = gains {
+                self.route(row.output, gains, [1.0; 2], d_trunk);
+            }
+        }
+    }
+
+    /// The policy's part of a row; gives what the net logits are made of the pathways with.
+    fn policy(&mut self, row: &Row<'_>, d_output: &mut [f32]) -> [f32; 2] {
         let columns = self.columns;
         let gains = columns.gains(row.tone, row.inverse_temperature);
         let features = columns.features(row.output);
@@ -294,34 +330,27 @@ impl<D: Density> Loss<D> {
         let term = PolicyTerm::new(&self.params, self.density.log_prob(row.action), row.log_prob, advantage);
         let pull =
             Pull { log_prob: term.slope * self.inverse_count, entropy: -self.params.entropy_coef * self.inverse_count };
-        self.density.gradient(features, row.action, pull, &mut self.policy, &mut self.entropy);
+        self.density.gradient(features, row.action, pull, &mut self.d_net, &mut self.entropy);
         self.decay_logits(row.output, row.inverse_temperature);
         let weights = self.weights(row.opponents.unwrap_or([advantage; 2]));
         self.route(row.output, gains, weights, d_output);
-        let [value_loss, auxiliary_value_loss] = self.values(row, d_output);
-        d_output[columns.features_at..].fill(0.0);
-        if let Some(d_trunk) = d_trunk {
-            d_trunk.copy_from_slice(d_output);
-            self.route(row.output, gains, [1.0; 2], d_trunk);
-        }
 
         let moved = (term.ratio - 1.0).abs();
         let metrics = [
-            term.loss,
-            value_loss,
-            self.density.entropy(),
-            (term.ratio - 1.0) - term.log_ratio,
-            f32::from(moved > self.params.clip),
-            f32::from(row.advantage > 0.0),
+            (0, term.loss),
+            (2, self.density.entropy()),
+            (3, (term.ratio - 1.0) - term.log_ratio),
+            (4, f32::from(moved > self.params.clip)),
+            (5, f32::from(row.advantage > 0.0)),
+            (11, moved),
+            (13, weights[0]),
+            (14, weights[1]),
         ];
-        for (sum, metric) in self.sums.iter_mut().zip(metrics) {
-            *sum += f64::from(metric);
-        }
-        self.sums[11] += f64::from(moved);
-        for (sum, metric) in self.sums[12..].iter_mut().zip([auxiliary_value_loss, weights[0], weights[1]]) {
-            *sum += f64::from(metric);
+        for (metric, x) in metrics {
+            self.sums[metric] += f64::from(x);
         }
         self.pathway_metrics(row.output);
+        gains
     }
 
     /// Adds the gradient of the logits' decay to the entropy's, which kappa does not weigh either.
@@ -350,7 +379,7 @@ impl<D: Density> Loss<D> {
     /// The gradient with respect to g and n.
     fn route(&self, output: &[f32], [direct, indirect]: [f32; 2], [w_g, w_n]: [f32; 2], d_output: &mut [f32]) {
         let logits = self.columns.logits;
-        let gradients = self.policy.iter().zip(&self.entropy);
+        let gradients = self.d_net.iter().zip(&self.entropy);
         let (d_g, d_rest) = d_output.split_at_mut(logits);
         if !self.columns.dual {
             for (d_g, (j, j_h)) in d_g.iter_mut().zip(gradients) {

@@ -7,11 +7,12 @@ use crate::distribution::Categorical;
 use crate::elementary::exp;
 use crate::lanes::{LANES, get, put};
 use crate::mlp::{Job, Simd};
-use crate::{Objective, PATHWAY_SCALE};
+use crate::{Heads, Objective, PATHWAY_SCALE};
 
 pub(super) struct Weigh<'a> {
     pub loss: &'a mut Loss<Categorical>,
     pub block: &'a mut Block,
+    pub heads: Heads,
 }
 
 impl Job for Weigh<'_> {
@@ -38,6 +39,22 @@ impl Weigh<'_> {
     unsafe fn rows<S: Simd>(&mut self, at: usize) {
         // SAFETY: by the caller's contract.
         unsafe {
+            if self.heads.has_policy() {
+                self.policy::<S>(at);
+            }
+            if self.heads.has_values() {
+                let [value_loss, auxiliary_value_loss] = self.values::<S>(at);
+                self.count::<S>(at, 1, value_loss);
+                self.count::<S>(at, 12, auxiliary_value_loss);
+            }
+        }
+    }
+
+    /// As `Loss::policy`.
+    #[inline(always)]
+    unsafe fn policy<S: Simd>(&mut self, at: usize) {
+        // SAFETY: by the caller's contract.
+        unsafe {
             let gains = self.net::<S>(at);
             self.loss.density.softmax::<S>(at);
             let raw = self.number::<S>(ADVANTAGE, at);
@@ -45,14 +62,12 @@ impl Weigh<'_> {
             let term = self.term::<S>(at, advantage);
             let weights = self.weights::<S>(at, advantage);
             self.route::<S>(at, term.slope, gains, weights);
-            let [value_loss, auxiliary_value_loss] = self.values::<S>(at);
 
             let one = S::splat(1.0);
             let off = S::sub(term.ratio, one);
             let moved = S::max(off, S::sub(S::splat(0.0), off));
             let clip = S::splat(self.loss.params.clip);
             self.count::<S>(at, 0, term.loss);
-            self.count::<S>(at, 1, value_loss);
             for choice in 0..self.block.options.len() / LANES {
                 self.count::<S>(at, 2, get::<S>(&self.loss.density.entropies, choice, at));
             }
@@ -60,7 +75,6 @@ impl Weigh<'_> {
             self.count::<S>(at, 4, S::below(clip, moved, one, S::splat(0.0)));
             self.count::<S>(at, 5, S::below(S::splat(0.0), raw, one, S::splat(0.0)));
             self.count::<S>(at, 11, moved);
-            self.count::<S>(at, 12, auxiliary_value_loss);
             self.count::<S>(at, 13, weights[0]);
             self.count::<S>(at, 14, weights[1]);
             self.pathway_metrics::<S>(at);

@@ -1,6 +1,6 @@
 //! The network on the CPU: batches split into segments, segments into tiles.
 
-use super::plan::{Piece, Plan};
+use super::plan::{Network, Piece, Plan};
 use super::{MlpSpec, SimdLevel};
 use super::{buffer::Buffer, pack, product::AddInto, tile, tile::Scratch};
 use crate::optimizer::AgentStep;
@@ -16,20 +16,50 @@ const SEGMENTS: usize = 16;
 const SEGMENT_ROWS: usize = 128;
 /// Segments from which neighbours are added up before all are: a thread then reads half as much that another one has written.
 const LEAST_PAIRED: usize = 4;
+/// Rows up to which several threads take actor and critic apart, and numbers of an observation: what either reads is then read twice, but
+/// weights and gradients stay where they are.
+const APART_ROWS: usize = 1024;
+const APART_INPUTS: usize = 64;
 /// Rows times parameters from which waking other threads pays.
 const PARALLEL: usize = 400_000;
 /// Parameters from which it pays to share out what comes between two passes.
 const PARALLEL_PARAMS: usize = 4096;
 
-/// Where a training pass takes its rows from, and what it does with the outputs. Called on any thread, in any order, once a tile.
+/// The heads upon a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heads {
+    /// All there are.
+    All,
+    /// The actor's.
+    Policy,
+    /// The critic's.
+    Values,
+}
+
+impl Heads {
+    /// Whether the policy's are among them.
+    pub fn has_policy(self) -> bool {
+        self != Self::Values
+    }
+
+    /// Whether the values' are.
+    pub fn has_values(self) -> bool {
+        self != Self::Policy
+    }
+}
+
+/// Where a training pass takes its rows from, and what it does with the outputs. Called on any thread, in any order, once a tile, or where
+/// actor and critic [are apart](MlpCpu::is_apart) once a tile and network.
 pub trait TilePass: Sync {
     /// Writes the observations of some rows, `[rows, inputs]`.
     fn observations(&self, rows: Range<usize>, observations: &mut [f32]);
 
-    /// Writes the gradient with respect to the outputs of some rows, which are tile `tile`; all slices are `[rows, width]`.
+    /// Writes the gradient with respect to the outputs of some rows, which are tile `tile`; all slices are `[rows, width]`, of which
+    /// only the columns of `heads` are read and written (and of the policy's, those behind the values).
     fn loss(
         &self,
         tile: usize,
+        heads: Heads,
         rows: Range<usize>,
         outputs: &[f32],
         d_outputs: &mut [f32],
@@ -38,7 +68,8 @@ pub trait TilePass: Sync {
 }
 
 /// The fused engine's network on the CPU: a multilayer actor-critic's forward pass over whole batches, and its training pass, which
-/// takes tile after tile through forward pass, loss and backward pass, so that activations never leave the caches.
+/// takes tile after tile through forward pass, loss and backward pass, so that activations never leave the caches. Where actor and
+/// critic share nothing, small batches take them apart: on two threads, neither's weights and gradients leave their core.
 ///
 /// Vector instructions are chosen at run time. Rows are split in segments that do not depend on the thread count, and
 /// the segments' gradients are added in a fixed order: results are the same bits for any number of threads (not for
@@ -89,6 +120,12 @@ impl MlpCpu {
     /// Length of an agent's parameter vector, `P`.
     pub fn param_count(&self) -> usize {
         self.plan.params
+    }
+
+    /// Whether a training pass over so many rows takes actor and critic apart. The results are the same.
+    pub fn is_apart(&self, rows: usize) -> bool {
+        let small = rows <= APART_ROWS && self.plan.inputs < APART_INPUTS;
+        small && self.plan.networks.len() > 1 && self.cpu.threads() > 1
     }
 
     /// Rows of a tile.
@@ -199,15 +236,17 @@ impl MlpCpu {
         gradients: &mut [f32],
     ) {
         assert_eq!(gradients.len(), self.plan.params, "length of the gradients");
+        let is_apart = self.is_apart(rows);
         let (plan, scratch) = (&self.plan, &self.scratch);
         let packed = &self.packed.as_slice()[agent * plan.packed_len..][..plan.packed_len];
         let sums = Parts::new(self.gradients.as_mut_slice());
         let segments = Segments::new(rows, plan.tile);
-        let train = |thread: usize, segment: usize| {
+        let (together, apart) =
+            ([(Heads::All, 0..plan.networks.len())], [(Heads::Policy, 0..1), (Heads::Values, 1..2)]);
+        let groups: &[(Heads, Range<usize>)] = if is_apart { &apart } else { &together };
+        let train = |thread: usize, item: usize| {
+            let ((own, networks), segment) = (&groups[item / segments.count], item % segments.count);
             let Scratch { values, heads, sparse, back, observations, outputs } = &mut *lock(&scratch[thread]);
-            // SAFETY: every segment has a gradient of its own.
-            let gradient = unsafe { sums.part(segment * plan.gradient_len..(segment + 1) * plan.gradient_len) };
-            back.begin();
             for tile in segments.tiles(segment) {
                 let rows = segments.rows_of(tile);
                 let observations = &mut observations.as_mut_slice()[..rows.len() * plan.inputs];
@@ -218,19 +257,30 @@ impl MlpCpu {
                     &*found
                 });
                 let observations = (&*observations, found);
-                tile::forward(plan, packed, observations, outputs, values.as_mut_slice(), heads);
+                for number in networks.clone() {
+                    tile::forward_network(plan, number, packed, observations, outputs, (values.as_mut_slice(), heads));
+                }
                 back.seed(asymmetric, outputs.len(), |d_outputs, d_trunk| {
-                    pass.loss(tile, rows, outputs, d_outputs, d_trunk);
+                    pass.loss(tile, *own, rows, outputs, d_outputs, d_trunk);
                 });
-                tile::backward(plan, packed, observations, values.as_slice(), gradient, back);
+                for network in &plan.networks[networks.clone()] {
+                    // SAFETY: every segment has a gradient of its own, and every network a part of it.
+                    let gradient = unsafe { part(plan, &sums, segment, network.gradient.clone()) };
+                    let fresh = tile == segments.tiles(segment).start;
+                    tile::backward(plan, network, packed, observations, values.as_slice(), (gradient, fresh), back);
+                }
             }
         };
         let gradients = Parts::new(gradients);
         // Neighbours are mostly the same thread's.
         let pairs = if segments.count < LEAST_PAIRED { 0 } else { segments.count / 2 };
-        let pair = |_, pair: usize| add_pair(plan, pair, &sums);
+        let pair = |_, item: usize| {
+            let networks = &plan.networks[groups[item / pairs].1.clone()];
+            networks.iter().for_each(|network| add_pair(plan, network, item % pairs, &sums));
+        };
         let add = |_, piece: usize| add_segments(plan, &plan.pieces[piece], (segments.count, pairs), &sums, &gradients);
-        let phases: [Phase<'_>; 3] = [(segments.count, &train), (pairs, &pair), (plan.pieces.len(), &add)];
+        let phases: [Phase<'_>; 3] =
+            [(groups.len() * segments.count, &train), (groups.len() * pairs, &pair), (plan.pieces.len(), &add)];
         self.cpu.pool().phases(3 * rows * plan.params >= PARALLEL, &phases);
     }
 
@@ -266,11 +316,10 @@ fn add(plan: &Plan, from: &[f32], to: &mut [f32]) {
     }
 }
 
-/// Adds to every second segment's gradient that of the one behind it.
-fn add_pair(plan: &Plan, pair: usize, sums: &Parts<'_>) {
-    let all = 0..plan.gradient_len;
+/// Adds to a network's gradient of every second segment that of the one behind it.
+fn add_pair(plan: &Plan, network: &Network, pair: usize, sums: &Parts<'_>) {
     // SAFETY: every pair is added up by one call, when all segments are done.
-    let [to, from] = [0, 1].map(|i| unsafe { part(plan, sums, 2 * pair + i, all.clone()) });
+    let [to, from] = [0, 1].map(|i| unsafe { part(plan, sums, 2 * pair + i, network.gradient.clone()) });
     add(plan, from, to);
 }
 

@@ -18,7 +18,7 @@ mod tile;
 
 pub use activation::mlp_activate;
 pub(crate) use buffer::Buffer;
-pub use cpu::{MlpCpu, TilePass};
+pub use cpu::{Heads, MlpCpu, TilePass};
 pub(crate) use pack::{copy, packed_at};
 pub use simd::SimdLevel;
 pub(crate) use simd::{Job, Simd};

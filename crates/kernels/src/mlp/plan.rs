@@ -21,7 +21,7 @@ pub(super) struct Layer {
     /// In a tile's activations: `[tile, ld]` each.
     pub(super) values: usize,
     pub(super) slopes: usize,
-    /// In a segment's gradient: `[inputs, cols]`, `[cols]`.
+    /// In the network's gradient: `[inputs, cols]`, `[cols]`.
     pub(super) weight_gradient: usize,
     pub(super) bias_gradient: usize,
 }
@@ -60,7 +60,8 @@ pub(super) struct Network {
     pub(super) packed: usize,
     pub(super) packed_bias: usize,
     pub(super) packed_transpose: usize,
-    /// In a segment's gradient: `[columns, features_cols]` (transposed), `[columns]`.
+    /// Its gradient in a segment's, and within that: `[columns, features_cols]` (transposed), `[columns]`.
+    pub(super) gradient: Range<usize>,
     pub(super) weight_gradient: usize,
     pub(super) bias_gradient: usize,
 }
@@ -148,7 +149,9 @@ struct Builder {
     arena: usize,
     packed: Places,
     tile: Places,
+    /// Of the network under way, and where it begins.
     gradient: Places,
+    gradient_start: usize,
 }
 
 impl Builder {
@@ -194,6 +197,10 @@ impl Builder {
         let columns_padded = columns.next_multiple_of(self.lanes);
         let features = spec.features();
         let (features_cols, features_ld) = self.pad(features);
+        let (weight_gradient, bias_gradient) =
+            (self.gradient.take(columns * features_cols), self.gradient.take(columns));
+        let start = self.gradient_start;
+        self.gradient_start += std::mem::take(&mut self.gradient).0;
         Network {
             narrow: columns <= self.lanes / 2 && features >= 32,
             column,
@@ -206,8 +213,9 @@ impl Builder {
             packed: self.packed.take((features * columns_padded).max(columns * features_cols)),
             packed_bias: self.packed.take(columns_padded),
             packed_transpose: self.packed.take(columns * features_cols),
-            weight_gradient: self.gradient.take(columns * features_cols),
-            bias_gradient: self.gradient.take(columns),
+            gradient: start..self.gradient_start,
+            weight_gradient,
+            bias_gradient,
             layers,
             heads,
         }
@@ -234,9 +242,9 @@ impl Plan {
             actor_heads.push(b.head(features, head.value_heads, head.values_at()));
             vec![b.network(spec, actor_layers, actor_heads, 0)]
         } else {
+            let actor = b.network(spec, actor_layers, actor_heads, 0);
             let critic_layers = b.layers(spec);
             let critic_heads = vec![b.head(features, head.value_heads, 0)];
-            let actor = b.network(spec, actor_layers, actor_heads, 0);
             vec![actor, b.network(spec, critic_layers, critic_heads, head.values_at())]
         };
         b.arena(head.policy.log_std_len());
@@ -254,7 +262,7 @@ impl Plan {
             log_std_len: head.policy.log_std_len(),
             packed_len: b.packed.0,
             tile_len: b.tile.0,
-            gradient_len: b.gradient.0,
+            gradient_len: b.gradient_start,
             widest: networks.iter().flat_map(|n| &n.layers).map(|l| l.ld).max().unwrap_or(0),
             widest_head: networks.iter().map(|n| n.columns_padded).max().unwrap_or(0),
             pieces: networks.iter().enumerate().flat_map(pieces).collect(),
@@ -266,7 +274,8 @@ impl Plan {
 /// All of a network's gradient but what is padding.
 fn pieces((number, network): (usize, &Network)) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    let mut add = |kind, from, (rows, cols), (to, width), transposed| {
+    let mut add = |kind, from: usize, (rows, cols), (to, width), transposed| {
+        let from = network.gradient.start + from;
         pieces.push(Piece { network: number, kind, from, rows, cols, to, width, transposed });
     };
     for (layer, l) in network.layers.iter().enumerate() {

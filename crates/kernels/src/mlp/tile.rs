@@ -30,16 +30,9 @@ pub(super) struct Back {
     /// Numbers of a tile in `d_outputs`, and whether `d_trunk` holds another gradient.
     len: usize,
     asymmetric: bool,
-    /// Whether a segment's gradient holds nothing yet.
-    fresh: bool,
 }
 
 impl Back {
-    /// Starts a segment: its first tile overwrites the gradient, the others add to it.
-    pub(super) fn begin(&mut self) {
-        self.fresh = true;
-    }
-
     /// Lets `write` fill in the gradient with respect to `len` outputs, and with `asymmetric` that for the layers below the heads.
     pub(super) fn seed(&mut self, asymmetric: bool, len: usize, write: impl FnOnce(&mut [f32], Option<&mut [f32]>)) {
         (self.len, self.asymmetric) = (len, asymmetric);
@@ -66,7 +59,6 @@ impl Scratch {
                 d_trunk: Buffer::new(plan.tile * plan.width),
                 len: 0,
                 asymmetric: false,
-                fresh: true,
             },
             observations: Buffer::new(plan.tile * plan.inputs),
             outputs: Buffer::new(plan.tile * plan.width),
@@ -84,28 +76,42 @@ pub(super) fn forward(
     values: &mut [f32],
     heads: &mut Buffer,
 ) {
-    let rows = outputs.len() / plan.width;
+    for number in 0..plan.networks.len() {
+        forward_network(plan, number, packed, (observations, sparse), outputs, (&mut *values, &mut *heads));
+    }
+}
+
+/// As [`forward`], the columns of one network; those behind the values are the first one's.
+pub(super) fn forward_network(
+    plan: &Plan,
+    number: usize,
+    packed: &[f32],
+    (observations, sparse): (&[f32], Option<&Sparse>),
+    outputs: &mut [f32],
+    (values, heads): (&mut [f32], &mut Buffer),
+) {
+    let (network, rows) = (&plan.networks[number], outputs.len() / plan.width);
     assert!(rows <= plan.tile && observations.len() == rows * plan.inputs && outputs.len() == rows * plan.width);
     assert!(packed.len() == plan.packed_len && values.len() == plan.tile_len);
-    for network in &plan.networks {
-        if network.layers.is_empty() {
-            let to = values[network.feature_values..].chunks_exact_mut(network.features_ld);
-            for (to, from) in to.zip(observations.chunks_exact(plan.inputs)) {
-                to[..network.features].copy_from_slice(&from[..network.features]);
-            }
+    if network.layers.is_empty() {
+        let to = values[network.feature_values..].chunks_exact_mut(network.features_ld);
+        for (to, from) in to.zip(observations.chunks_exact(plan.inputs)) {
+            to[..network.features].copy_from_slice(&from[..network.features]);
         }
-        let base = values.as_mut_ptr();
-        let mut below = (observations.as_ptr(), plan.inputs);
-        for (i, layer) in network.layers.iter().enumerate() {
-            let sparse = sparse.filter(|_| i == 0);
-            // SAFETY: `base` holds `tile_len` numbers, and `below` the rows of the layer below.
-            below = unsafe { layer_forward(plan, layer, packed, (rows, sparse), below, base) };
-        }
-        heads_forward(plan, network, packed, values, heads, outputs);
+    }
+    let base = values.as_mut_ptr();
+    let mut below = (observations.as_ptr(), plan.inputs);
+    for (i, layer) in network.layers.iter().enumerate() {
+        let sparse = sparse.filter(|_| i == 0);
+        // SAFETY: `base` holds `tile_len` numbers, and `below` the rows of the layer below.
+        below = unsafe { layer_forward(plan, layer, packed, (rows, sparse), below, base) };
+    }
+    heads_forward(plan, network, packed, values, heads, outputs);
+    if number > 0 {
+        return;
     }
     if plan.features_width > 0 {
-        let actor = &plan.networks[0];
-        let from = values[actor.feature_values..].chunks_exact(actor.features_ld);
+        let from = values[network.feature_values..].chunks_exact(network.features_ld);
         for (to, from) in outputs.chunks_exact_mut(plan.width).zip(from) {
             to[plan.features_column..].copy_from_slice(&from[..plan.features_width]);
         }
@@ -187,45 +193,45 @@ fn heads_forward(
     }
 }
 
-/// Adds a tile's gradient to `gradient`, or begins it, from the activations that [`forward`] left and the gradient that [`Back::seed`]
-/// took up.
+/// Adds a tile's gradient to a network's `gradient`, or begins it if that is `fresh`, from the activations that [`forward_network`] left
+/// and the gradient that [`Back::seed`] took up.
 pub(super) fn backward(
     plan: &Plan,
+    network: &Network,
     packed: &[f32],
     (observations, sparse): (&[f32], Option<&Sparse>),
     values: &[f32],
-    gradient: &mut [f32],
+    (gradient, fresh): (&mut [f32], bool),
     scratch: &mut Back,
 ) {
     let rows = scratch.len / plan.width;
     assert!(rows <= plan.tile && observations.len() == rows * plan.inputs && scratch.len == rows * plan.width);
-    assert!(packed.len() == plan.packed_len && values.len() == plan.tile_len && gradient.len() == plan.gradient_len);
-    let fresh = core::mem::replace(&mut scratch.fresh, false);
+    assert!(
+        packed.len() == plan.packed_len && values.len() == plan.tile_len && gradient.len() == network.gradient.len()
+    );
     let d_heads = &scratch.d_outputs.as_slice()[..scratch.len];
     let d_trunk = if scratch.asymmetric { &scratch.d_trunk.as_slice()[..scratch.len] } else { d_heads };
-    for network in &plan.networks {
-        heads_gradient(plan, network, rows, values, d_heads, (gradient, fresh));
-        let (mut above, mut below) = (scratch.above.as_mut_slice(), scratch.below.as_mut_slice());
-        for (i, layer) in network.layers.iter().enumerate().rev() {
-            // dz of this layer, from the heads or from dz of the layer above.
-            match network.layers.get(i + 1) {
-                None => {
-                    let d = (&d_trunk[network.column..], plan.width);
-                    let b = &packed[network.packed_transpose..];
-                    layer_back(plan, layer, rows, (network.columns, d, b), values, below);
-                }
-                Some(l) => {
-                    let b = &packed[l.packed_transpose..];
-                    layer_back(plan, layer, rows, (l.width, (&*above, l.ld), b), values, below);
-                }
+    heads_gradient(plan, network, rows, values, d_heads, (gradient, fresh));
+    let (mut above, mut below) = (scratch.above.as_mut_slice(), scratch.below.as_mut_slice());
+    for (i, layer) in network.layers.iter().enumerate().rev() {
+        // dz of this layer, from the heads or from dz of the layer above.
+        match network.layers.get(i + 1) {
+            None => {
+                let d = (&d_trunk[network.column..], plan.width);
+                let b = &packed[network.packed_transpose..];
+                layer_back(plan, layer, rows, (network.columns, d, b), values, below);
             }
-            let (inputs, sparse) = match i.checked_sub(1).map(|i| &network.layers[i]) {
-                None => ((observations, plan.inputs), sparse),
-                Some(l) => ((&values[l.values..], l.ld), None),
-            };
-            layer_gradient(plan, layer, (rows, sparse), inputs, below, (gradient, fresh));
-            core::mem::swap(&mut above, &mut below);
+            Some(l) => {
+                let b = &packed[l.packed_transpose..];
+                layer_back(plan, layer, rows, (l.width, (&*above, l.ld), b), values, below);
+            }
         }
+        let (inputs, sparse) = match i.checked_sub(1).map(|i| &network.layers[i]) {
+            None => ((observations, plan.inputs), sparse),
+            Some(l) => ((&values[l.values..], l.ld), None),
+        };
+        layer_gradient(plan, layer, (rows, sparse), inputs, below, (gradient, fresh));
+        core::mem::swap(&mut above, &mut below);
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::ops::Range;
 use std::sync::Mutex;
-use striatum_kernels::TilePass;
+use striatum_kernels::{HeadLayout, Heads, TilePass};
 
 /// Notes the outputs.
 pub struct Given<'a> {
     pub width: usize,
+    /// The values' columns.
+    pub values: Range<usize>,
     pub observations: &'a [f32],
     pub d_outputs: &'a [f32],
     pub d_trunk: Option<&'a [f32]>,
@@ -15,8 +17,10 @@ pub struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    pub fn new(width: usize, observations: &'a [f32], d_outputs: &'a [f32], d_trunk: Option<&'a [f32]>) -> Self {
-        Self { width, observations, d_outputs, d_trunk, outputs: Mutex::new(vec![f32::NAN; d_outputs.len()]) }
+    pub fn new(head: &HeadLayout, observations: &'a [f32], d_outputs: &'a [f32], d_trunk: Option<&'a [f32]>) -> Self {
+        let outputs = Mutex::new(vec![f32::NAN; d_outputs.len()]);
+        let (width, values) = (head.width(), head.values_at()..head.features_at());
+        Self { width, values, observations, d_outputs, d_trunk, outputs }
     }
 
     pub fn into_outputs(self) -> Vec<f32> {
@@ -30,9 +34,23 @@ impl TilePass for Given<'_> {
         observations.copy_from_slice(&self.observations[rows.start * inputs..rows.end * inputs]);
     }
 
-    fn loss(&self, _: usize, rows: Range<usize>, outputs: &[f32], d_outputs: &mut [f32], d_trunk: Option<&mut [f32]>) {
+    fn loss(
+        &self,
+        _: usize,
+        heads: Heads,
+        rows: Range<usize>,
+        outputs: &[f32],
+        d_outputs: &mut [f32],
+        d_trunk: Option<&mut [f32]>,
+    ) {
         let at = rows.start * self.width..rows.end * self.width;
-        self.outputs.lock().expect("no thread panicked")[at.clone()].copy_from_slice(outputs);
+        let values = self.values.clone();
+        let mut all = self.outputs.lock().expect("no thread panicked");
+        let noted = all[at.clone()].chunks_exact_mut(self.width).zip(outputs.chunks_exact(self.width));
+        for (to, from) in noted {
+            let own = |column: &usize| if values.contains(column) { heads.has_values() } else { heads.has_policy() };
+            (0..self.width).filter(own).for_each(|column| to[column] = from[column]);
+        }
         d_outputs.copy_from_slice(&self.d_outputs[at.clone()]);
         if let (Some(to), Some(from)) = (d_trunk, self.d_trunk) {
             to.copy_from_slice(&from[at]);

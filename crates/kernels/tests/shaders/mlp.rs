@@ -98,7 +98,7 @@ impl Case {
             let (weights, batch) = (self.part(&self.weights, agent), self.batch(agent));
             let mut gradients = vec![f32::NAN; weights.len()];
             let d_trunk = self.trunk.then(|| self.part(&self.d_trunk, agent));
-            let pass = Given::new(self.spec.head.width(), &batch, self.part(&self.d_outputs, agent), d_trunk);
+            let pass = Given::new(&self.spec.head, &batch, self.part(&self.d_outputs, agent), d_trunk);
             network.load(weights);
             network.train_pass(0, self.rows, self.trunk, &pass, &mut gradients);
             all[0].extend(pass.into_outputs());

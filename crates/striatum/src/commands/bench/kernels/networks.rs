@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use striatum_kernels::{
-    ActorCriticCpu, ActorCriticGpu, Backend, Cpu, Gpu, GpuBuffer, GpuIndices, MlpCpu, MlpGpu, MlpSpec, PassArgs,
+    ActorCriticCpu, ActorCriticGpu, Backend, Cpu, Gpu, GpuBuffer, GpuIndices, Heads, MlpCpu, MlpGpu, MlpSpec, PassArgs,
     TilePass,
 };
 
@@ -55,7 +55,7 @@ impl TilePass for Given<'_, Vec<f32>> {
         observations.copy_from_slice(&self.observations[rows.start * inputs..rows.end * inputs]);
     }
 
-    fn loss(&self, _: usize, rows: Range<usize>, _: &[f32], d_outputs: &mut [f32], _: Option<&mut [f32]>) {
+    fn loss(&self, _: usize, _: Heads, rows: Range<usize>, _: &[f32], d_outputs: &mut [f32], _: Option<&mut [f32]>) {
         let width = self.d_outputs.len() / self.rows;
         d_outputs.copy_from_slice(&self.d_outputs[rows.start * width..rows.end * width]);
     }
