@@ -187,7 +187,7 @@ impl Loss<Categorical> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Start;
+    use super::super::tiles::Start;
     use super::*;
     use crate::{LossParams, Objective, Policy, Selection, SimdLevel};
 
