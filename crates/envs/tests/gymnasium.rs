@@ -46,7 +46,7 @@ struct Episode {
 }
 
 fn fixture(task: &str) -> Fixture {
-    let path = format!("{}/tests/fixtures/{task}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("tests/fixtures/{task}.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

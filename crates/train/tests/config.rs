@@ -8,7 +8,7 @@ mod shape;
 
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use striatum_agent::{
     A2cSettings, Algorithm, CriticSettings, DopamineSettings, NetworkSettings, Pathways, PpoSettings,
 };
@@ -289,7 +289,7 @@ fn every_preset_is_valid_and_holds_only_what_differs() {
 #[test]
 fn every_file_of_configs_is_built_in() {
     let files = |folder: &str| -> Vec<String> {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs").join(folder);
+        let path = Path::new("../../configs").join(folder);
         let files = std::fs::read_dir(path).unwrap();
         files.map(|entry| format!("{folder}{}", entry.unwrap().file_name().into_string().unwrap())).collect()
     };

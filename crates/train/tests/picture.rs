@@ -127,7 +127,7 @@ fn drawn(task: &str, state: &[f64], action: f32) -> Frame {
 
 /// The pictures of `scripts/record_pictures.py`.
 fn gymnasium(task: &str) -> Vec<Frame> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/pictures/{task}.gif"));
+    let path = Path::new("tests/fixtures/pictures").join(format!("{task}.gif"));
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::RGBA);
     let mut decoder = options.read_info(std::fs::File::open(path).unwrap()).unwrap();

@@ -33,7 +33,7 @@ struct Run {
 }
 
 fn fixture(name: &str) -> Fixture {
-    let path = format!("{}/tests/fixtures/minatar/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("tests/fixtures/minatar/{name}.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

@@ -46,7 +46,7 @@ struct Run {
 }
 
 fn fixture() -> Fixture {
-    let path = format!("{}/tests/fixtures/toy_text.json", env!("CARGO_MANIFEST_DIR"));
+    let path = "tests/fixtures/toy_text.json";
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

@@ -21,7 +21,7 @@ type Row = (f32, u8, u8, u32, Option<u32>);
 
 /// What `record_atari.py play` prints.
 fn played(game: &str, steps: usize, count: usize, seed: u64) -> (Vec<u32>, Vec<Vec<Row>>) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/record_atari.py");
+    let script = Path::new("../../scripts/record_atari.py");
     let numbers = [steps as u64, count as u64, seed].map(|number| number.to_string());
     let output = Command::new(python()).arg(script).args(["play", game]).args(numbers).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
