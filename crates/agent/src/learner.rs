@@ -4,6 +4,7 @@ use crate::network::HostNetwork;
 use crate::sequences;
 use crate::update::Report;
 use crate::{Network, NetworkSpec, Outcome, Rollout};
+use std::mem;
 use striatum_kernels::{
     Backend, HeadLayout, KernelError, LogStd, LossParams, OptimizerArgs, OptimizerParams, PassArgs, Selection,
     TakeColumnsArgs,
@@ -27,6 +28,8 @@ pub struct Learner<B: Backend> {
     optimizer_params: Vec<OptimizerParams>,
     kl_limits: Vec<f32>,
     normalize_advantages: bool,
+    /// Whether no step was taken yet.
+    is_first: bool,
     /// The rows of a rollout in the order they are learned from, `[A, S]`.
     order: B::Indices,
     order_rows: usize,
@@ -90,6 +93,7 @@ impl<B: Backend> Learner<B> {
             optimizer_params: Vec::new(),
             kl_limits: Vec::new(),
             normalize_advantages: false,
+            is_first: true,
             order: backend.upload_indices(&[]),
             order_rows: 0,
             shuffle_keys: Vec::new(),
@@ -251,6 +255,7 @@ impl<B: Backend> Learner<B> {
             self.normalize_advantages = settings.normalize_advantages;
         }
         assert_eq!(self.loss_params.len(), self.agents, "settings for every agent");
+        self.is_first = true;
         self.report.begin(&self.backend, steps, &self.optimizer_steps);
     }
 
@@ -308,6 +313,7 @@ impl<B: Backend> Learner<B> {
                 layout: &self.spec.head,
                 params: &self.loss_params,
                 batch,
+                is_first: mem::take(&mut self.is_first),
                 sequence,
                 observations: &rollout.observations,
                 moments: &self.advantage_moments,

@@ -155,6 +155,7 @@ fn differentiate(
         layout: &spec.head,
         params: &[params(objective)],
         batch,
+        is_first: true,
         sequence,
         observations: &rollout.rows,
         moments: &moments,

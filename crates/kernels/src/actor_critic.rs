@@ -1,8 +1,10 @@
 //! The fused engine on the CPU: network and loss together, tile by tile.
 
 use crate::actor_critic_loss::{TileOutputs, TiledLoss};
+use crate::lanes::prefetch;
 use crate::mlp::copy;
-use crate::{Cpu, Heads, LOSS_METRICS, Minibatch, MlpCpu, MlpSpec, OptimizerArgs, PassArgs, TilePass};
+use crate::records::{AgentRecords, Records};
+use crate::{Cpu, Heads, LOSS_METRICS, MlpCpu, MlpSpec, OptimizerArgs, PassArgs, TilePass};
 use std::ops::Range;
 
 /// A multilayer actor-critic of A agents on the CPU. A minibatch's rows are gathered, taken forward, weighed by the loss and taken back
@@ -10,6 +12,8 @@ use std::ops::Range;
 pub struct ActorCriticCpu {
     mlp: MlpCpu,
     loss: TiledLoss,
+    records: Records,
+    cpu: Cpu,
     agents: usize,
     inputs: usize,
     width: usize,
@@ -19,7 +23,8 @@ impl ActorCriticCpu {
     /// A network of `spec`'s shape on the threads of `cpu`; results do not depend on their number.
     pub fn new(spec: &MlpSpec, agents: usize, cpu: &Cpu) -> Self {
         let (inputs, width) = (spec.inputs, spec.head.width());
-        Self { mlp: MlpCpu::new(spec, agents, cpu), loss: TiledLoss::new(&spec.head), agents, inputs, width }
+        let (mlp, loss) = (MlpCpu::new(spec, agents, cpu), TiledLoss::new(&spec.head));
+        Self { mlp, loss, records: Records::new(), cpu: cpu.clone(), agents, inputs, width }
     }
 
     /// Takes over all agents' parameters, `[A, P]`.
@@ -50,7 +55,11 @@ impl ActorCriticCpu {
     /// Gradients and metrics of every agent's minibatch.
     pub fn differentiate(&mut self, args: PassArgs<'_, Vec<f32>, Vec<u32>>) {
         let batch = args.batch;
-        batch.assert_lengths(args.layout.policy.action_width(), Vec::len, Vec::len);
+        let policy = &args.layout.policy;
+        batch.assert_lengths(policy.action_width(), Vec::len, Vec::len);
+        if args.is_first {
+            self.records.take_up(self.cpu.pool(), &batch, policy);
+        }
         let asymmetric = args.is_asymmetric();
         let (params, log_std_len) = (args.log_std.stride, args.layout.policy.log_std_len());
         for agent in 0..self.agents {
@@ -66,7 +75,14 @@ impl ActorCriticCpu {
                 &weights[log_std.clone()],
             );
             let observations = &args.observations[agent * batch.source_rows * self.inputs..];
-            let pass = Pass { agent, batch, observations, inputs: self.inputs, tiles, loss: &self.loss };
+            let pass = Pass {
+                chosen: batch.chosen(agent),
+                records: self.records.of(agent),
+                observations,
+                inputs: self.inputs,
+                tiles,
+                loss: &self.loss,
+            };
             self.mlp.train_pass(agent, batch.rows, asymmetric, &pass, gradients);
             let metrics = args.metrics_at + agent * LOSS_METRICS;
             self.loss.finish(&mut gradients[log_std], &mut args.metrics[metrics..metrics + LOSS_METRICS]);
@@ -75,8 +91,8 @@ impl ActorCriticCpu {
 }
 
 struct Pass<'a> {
-    agent: usize,
-    batch: Minibatch<'a, Vec<f32>, Vec<u32>>,
+    chosen: &'a [u32],
+    records: AgentRecords<'a>,
     /// The agent's.
     observations: &'a [f32],
     inputs: usize,
@@ -87,9 +103,10 @@ struct Pass<'a> {
 
 impl TilePass for Pass<'_> {
     fn observations(&self, rows: Range<usize>, observations: &mut [f32]) {
-        let chosen = &self.batch.chosen(self.agent)[rows];
-        for (to, &row) in observations.chunks_exact_mut(self.inputs).zip(chosen) {
+        for (to, &row) in observations.chunks_exact_mut(self.inputs).zip(&self.chosen[rows]) {
             copy(to, &self.observations[row as usize * self.inputs..][..self.inputs]);
+            // For the loss.
+            prefetch(self.records.get(row));
         }
     }
 
@@ -104,6 +121,7 @@ impl TilePass for Pass<'_> {
     ) {
         // Where they are apart, the policy's tiles come first.
         let tile = if heads.has_policy() { tile } else { self.tiles + tile };
-        self.loss.rows((tile, heads), &self.batch, self.agent, rows, TileOutputs { outputs, d_outputs, d_trunk });
+        let outputs = TileOutputs { outputs, d_outputs, d_trunk };
+        self.loss.rows((tile, heads), self.records, &self.chosen[rows], outputs);
     }
 }

@@ -1,12 +1,17 @@
 //! The mirror of `shaders/advantage_moments.wgsl`.
 
 use crate::Minibatch;
+use crate::pool::{Parts, Pool};
 
 /// Keeps a constant advantage from dividing by 0.
 const EPSILON: f64 = 1e-8;
 
 /// Independent partial sums, so that the loop is not one chain of additions.
 const LANES: usize = 8;
+
+/// Rows whose sums are added up by one thread, and at most so many times.
+const CHUNK: usize = 1024;
+const CHUNKS: usize = 64;
 
 /// One agent's rows.
 struct Rows<'a> {
@@ -16,10 +21,27 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// How many rows count, and the sums of their distances from `origin` and of the squares of these.
-    fn sums(&self, origin: f64) -> [f64; 3] {
+    /// How many rows count, and the sums of their distances from `origin` and of the squares of these. They do not depend on the number
+    /// of threads.
+    fn sums(&self, pool: &Pool, origin: f64) -> [f64; 3] {
+        let chunk = CHUNK.max(self.chosen.len().div_ceil(CHUNKS));
+        let mut sums = [[0.0; 3]; CHUNKS];
+        let chunks = self.chosen.len().div_ceil(chunk);
+        let parts = Parts::new(&mut sums);
+        pool.split(chunks, chunks > 1, &|_, item| {
+            let rows = &self.chosen[item * chunk..self.chosen.len().min((item + 1) * chunk)];
+            // SAFETY: every item has a place of its own.
+            let own = unsafe { parts.part(item..item + 1) };
+            own[0] = self.sums_of(rows, origin);
+        });
+        let zeros = [0.0; 3];
+        sums.iter().take(chunks).fold(zeros, |total, sums| std::array::from_fn(|i| total[i] + sums[i]))
+    }
+
+    /// Of some rows.
+    fn sums_of(&self, chosen: &[u32], origin: f64) -> [f64; 3] {
         let mut sums = [[0.0; LANES]; 3];
-        for rows in self.chosen.chunks(LANES) {
+        for rows in chosen.chunks(LANES) {
             for (lane, &row) in rows.iter().enumerate() {
                 let row = row as usize;
                 // A select and not a product: a row that does not count may hold anything.
@@ -40,7 +62,7 @@ impl Rows<'_> {
     }
 }
 
-pub(crate) fn mirror(batch: &Minibatch<'_, Vec<f32>, Vec<u32>>, normalize: bool, out: &mut [f32]) {
+pub(crate) fn mirror(pool: &Pool, batch: &Minibatch<'_, Vec<f32>, Vec<u32>>, normalize: bool, out: &mut [f32]) {
     batch.assert_lengths(0, Vec::len, Vec::len);
     let sources = batch.source_rows;
     for (agent, out) in out.chunks_exact_mut(4).take(batch.agents).enumerate() {
@@ -51,7 +73,7 @@ pub(crate) fn mirror(batch: &Minibatch<'_, Vec<f32>, Vec<u32>>, normalize: bool,
         };
         // One pass does: an advantage of their own is near the others, so that the difference of the squares loses nothing.
         let origin = rows.any();
-        let [count, total, squares] = rows.sums(origin);
+        let [count, total, squares] = rows.sums(pool, origin);
         out.copy_from_slice(&[count as f32, 0.0, 1.0, 0.0]);
         if !normalize || count < 2.0 {
             continue;

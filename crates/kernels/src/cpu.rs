@@ -142,11 +142,11 @@ impl Backend for Cpu {
     }
 
     fn advantage_moments(&self, batch: Minibatch<'_, Vec<f32>, Vec<u32>>, normalize: bool, out: &mut Vec<f32>) {
-        crate::advantage_moments::mirror(&batch, normalize, out);
+        crate::advantage_moments::mirror(&self.pool, &batch, normalize, out);
     }
 
     fn actor_critic_loss(&self, args: LossArgs<'_, Vec<f32>, Vec<u32>>) {
-        crate::actor_critic_loss::mirror(args);
+        crate::actor_critic_loss::mirror(&self.pool, args);
     }
 
     fn optimizer_step(&self, args: OptimizerArgs<'_, Vec<f32>>) {

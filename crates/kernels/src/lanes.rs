@@ -12,6 +12,27 @@ pub(crate) fn select(flag: f32, yes: f32, no: f32) -> f32 {
     f32::from_bits(yes.to_bits() & mask | no.to_bits() & !mask)
 }
 
+/// The sum of a line, by halves.
+#[inline(always)]
+pub(crate) fn sum_of(line: &[f32; LANES]) -> f32 {
+    let eight: [f32; 8] = core::array::from_fn(|i| line[i] + line[i + 8]);
+    let four: [f32; 4] = core::array::from_fn(|i| eight[i] + eight[i + 4]);
+    (four[0] + four[2]) + (four[1] + four[3])
+}
+
+/// Begins to fetch the line of the cache that a slice begins in.
+#[inline(always)]
+pub(crate) fn prefetch(numbers: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which reads nothing.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(numbers.as_ptr().cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = numbers;
+}
+
 /// The numbers from lane `at` on of line `line`, where every line has [`LANES`].
 ///
 /// # Safety

@@ -24,6 +24,7 @@ mod optimizer;
 mod policy;
 mod policy_head;
 mod pool;
+mod records;
 mod rollout_stats;
 mod running;
 mod scale_rewards;

@@ -77,25 +77,29 @@ impl<B> OptimizerArgs<'_, B> {
     }
 }
 
-/// The squares' sum, always added in the same order.
+/// The squares' sum, always added in the same order. Plain loops, because what an iterator calls would not be compiled for the
+/// caller's vectors.
 #[inline(always)]
 fn sum_of_squares(numbers: &[f32]) -> f64 {
-    numbers
-        .chunks(BLOCK)
-        .map(|block| {
-            let mut sums = [0.0_f32; LANES];
-            let (rows, rest) = block.as_chunks::<LANES>();
-            for row in rows {
-                for (sum, x) in sums.iter_mut().zip(row) {
-                    *sum += x * x;
-                }
-            }
-            for (sum, x) in sums.iter_mut().zip(rest) {
+    let mut total = 0.0;
+    for block in numbers.chunks(BLOCK) {
+        let mut sums = [0.0_f32; LANES];
+        let (rows, rest) = block.as_chunks::<LANES>();
+        for row in rows {
+            for (sum, x) in sums.iter_mut().zip(row) {
                 *sum += x * x;
             }
-            sums.iter().map(|&sum| f64::from(sum)).sum::<f64>()
-        })
-        .sum()
+        }
+        for (sum, x) in sums.iter_mut().zip(rest) {
+            *sum += x * x;
+        }
+        let mut own = 0.0;
+        for sum in sums {
+            own += f64::from(sum);
+        }
+        total += own;
+    }
+    total
 }
 
 /// What the gradient is multiplied by, so that its norm is at most `max`.

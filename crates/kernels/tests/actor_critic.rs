@@ -87,6 +87,18 @@ fn an_agent_of_many_learns_as_alone() {
 }
 
 #[test]
+fn a_first_pass_takes_up_a_new_rollout() {
+    for spec in specs() {
+        let cpu = Cpu::with_threads(1);
+        let mut network = ActorCriticCpu::new(&spec, 2, &cpu);
+        for (rows, seed) in [(300, 6), (130, 7), (200, 8)] {
+            let case = Case::random(&spec, [2, rows], Objective::Clipped, seed);
+            assert_eq!(case.pass_of(&mut network, &cpu), case.mirror(1), "{rows} rows: {spec:?}");
+        }
+    }
+}
+
+#[test]
 fn threads_do_not_change_a_bit() {
     for spec in specs() {
         let case = Case::random(&spec, [2, 1500], Objective::Clipped, 5);

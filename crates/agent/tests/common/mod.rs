@@ -181,6 +181,7 @@ impl Rows {
                         tone: &upload(&self.tone),
                         inverse_temperature: &upload(&self.inverse_temperature),
                     },
+                    is_first: true,
                     sequence: 1,
                     observations: &upload(observations),
                     moments: &upload(&self.moments()),

@@ -122,6 +122,8 @@ pub struct PassArgs<'a, B, I> {
     pub params: &'a [LossParams],
     /// The rows, and what was stored with them.
     pub batch: Minibatch<'a, B, I>,
+    /// Whether this is the first pass over the rollout that they are of: what a network keeps of one is taken up anew.
+    pub is_first: bool,
     /// Steps of the sequences that the rows are, for a network with memory: row `t * E + e` is step t of sequence e. 1 where every row
     /// stands by itself.
     pub sequence: usize,

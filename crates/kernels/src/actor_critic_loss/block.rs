@@ -2,37 +2,23 @@
 
 use super::weigh::Weigh;
 use super::{Loss, TileOutputs};
-use crate::distribution::{Categorical, option};
-use crate::lanes::LANES;
-use crate::{CriticKind, HeadLayout, Heads, LOSS_METRICS, Minibatch};
+use crate::distribution::Categorical;
+use crate::lanes::{LANES, sum_of};
+use crate::records::{AgentRecords, RecordLayout};
+use crate::{CriticKind, HeadLayout, Heads, LOSS_METRICS};
 use std::ops::Range;
-
-/// Lines of one number a row.
-pub(super) const LOG_PROB: usize = 0;
-pub(super) const ADVANTAGE: usize = 1;
-pub(super) const OPPONENTS: [usize; 2] = [2, 3];
-pub(super) const TONE: usize = 4;
-pub(super) const INVERSE_TEMPERATURE: usize = 5;
-/// 1 where the lane has a row.
-pub(super) const LIVE: usize = 6;
-const NUMBERS: usize = 7;
 
 /// Up to [`LANES`] rows: lines of a number of each.
 pub(super) struct Block {
-    /// The rows' places in their tile, and in the rollout.
-    places: [usize; LANES],
-    sources: [usize; LANES],
-    count: usize,
-    pub numbers: [f32; NUMBERS * LANES],
+    /// A line a number of a record.
+    pub layout: RecordLayout,
+    pub records: Vec<f32>,
+    /// 1 where the lane has a row, and it counts.
+    pub live: [f32; LANES],
     /// A line a column but those of a memory's state, which the loss does not read.
     pub outputs: Vec<f32>,
     pub d_outputs: Vec<f32>,
     pub d_trunk: Vec<f32>,
-    /// The option taken, a line a choice.
-    pub options: Vec<f32>,
-    /// `[K]` lines each.
-    pub returns: Vec<f32>,
-    pub values: Vec<f32>,
     /// A tile's sums, a line a metric.
     pub sums: [f32; LOSS_METRICS * LANES],
 }
@@ -41,30 +27,28 @@ impl Block {
     pub(super) fn new(layout: &HeadLayout) -> Self {
         let lines = |count: usize| vec![0.0; count * LANES];
         Self {
-            places: [0; LANES],
-            sources: [0; LANES],
-            count: 0,
-            numbers: [0.0; NUMBERS * LANES],
+            layout: RecordLayout::default(),
+            records: Vec::new(),
+            live: [0.0; LANES],
             outputs: lines(layout.carried_at()),
             d_outputs: lines(layout.carried_at()),
             d_trunk: lines(layout.carried_at()),
-            options: lines(layout.policy.action_width()),
-            returns: lines(layout.value_heads),
-            values: lines(layout.value_heads),
             sums: [0.0; LOSS_METRICS * LANES],
         }
     }
 
     /// Whether a loss may be computed with [`Loss::blocks`].
-    pub(super) fn takes(loss: &Loss<Categorical>) -> bool {
-        loss.params.critic == CriticKind::Scalar as u32
+    pub(super) fn takes(loss: &Loss<Categorical>, records: AgentRecords<'_>) -> bool {
+        loss.params.critic == CriticKind::Scalar as u32 && records.have_offsets()
     }
-}
 
-/// Fills the first lanes of a line with the numbers that rows have at `column`, of rows `width` wide.
-fn fill(lines: &mut [f32], line: usize, rows: &[usize], from: &[f32], (width, column): (usize, usize)) {
-    for (to, &row) in lines[line * LANES..][..LANES].iter_mut().zip(rows) {
-        *to = from[row * width + column];
+    /// Starts a tile, whose records lie like this.
+    fn begin(&mut self, layout: RecordLayout) {
+        if self.layout != layout {
+            self.layout = layout;
+            self.records = vec![0.0; layout.len() * LANES];
+        }
+        self.sums.fill(0.0);
     }
 }
 
@@ -74,38 +58,31 @@ impl Loss<Categorical> {
         &mut self,
         block: &mut Block,
         heads: Heads,
-        batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
-        agent: usize,
-        rows: Range<usize>,
+        records: AgentRecords<'_>,
+        rows: &[u32],
         tile: TileOutputs<'_>,
     ) {
-        let width = self.columns.width;
+        let len = LANES * self.columns.width;
         let TileOutputs { outputs, d_outputs, mut d_trunk } = tile;
-        block.sums.fill(0.0);
-        for (i, &source) in batch.chosen(agent)[rows].iter().enumerate() {
-            if batch.mask[agent * batch.source_rows + source as usize] == 0.0 {
-                d_outputs[i * width..][..width].fill(0.0);
-                d_trunk.iter_mut().for_each(|d_trunk| d_trunk[i * width..][..width].fill(0.0));
-                continue;
+        block.begin(records.layout);
+        for (i, rows) in rows.chunks(LANES).enumerate() {
+            let part = i * len..outputs.len().min((i + 1) * len);
+            // SAFETY: the machine's own level.
+            unsafe {
+                self.level.run(Weigh { loss: self, block, heads, records, rows, tile_outputs: &outputs[part.clone()] });
             }
-            (block.places[block.count], block.sources[block.count]) = (i, source as usize);
-            block.count += 1;
-            if block.count == LANES {
-                self.take_up(block, heads, batch, agent, outputs);
-                self.weigh(block, heads, d_outputs, d_trunk.as_deref_mut());
+            self.put_down(&block.live, &block.d_outputs, heads, &mut d_outputs[part.clone()]);
+            if let Some(d_trunk) = &mut d_trunk {
+                self.put_down(&block.live, &block.d_trunk, heads, &mut d_trunk[part]);
             }
-        }
-        if block.count > 0 {
-            self.take_up(block, heads, batch, agent, outputs);
-            self.weigh(block, heads, d_outputs, d_trunk);
         }
         for (sum, line) in self.sums.iter_mut().zip(block.sums.as_chunks::<LANES>().0) {
-            *sum += line.iter().copied().map(f64::from).sum::<f64>();
+            *sum += f64::from(sum_of(line));
         }
     }
 
     /// The columns of an output row that belong to these heads, but for those of a memory's state.
-    fn columns_of(&self, heads: Heads) -> [Range<usize>; 2] {
+    pub(super) fn columns_of(&self, heads: Heads) -> [Range<usize>; 2] {
         let columns = self.columns;
         match heads {
             Heads::All => [0..columns.carried_at, 0..0],
@@ -114,74 +91,17 @@ impl Loss<Categorical> {
         }
     }
 
-    /// Fetches what the block's rows have.
-    fn take_up(
-        &self,
-        block: &mut Block,
-        heads: Heads,
-        batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
-        agent: usize,
-        outputs: &[f32],
-    ) {
-        let (sources, width, count) = (batch.source_rows, self.columns.width, block.count);
-        let rows = &block.sources[..count];
+    /// Writes lines of gradients to the rows that they are of.
+    fn put_down(&self, live: &[f32; LANES], lines: &[f32], heads: Heads, rows: &mut [f32]) {
+        let (width, read) = (self.columns.width, self.columns.carried_at);
         for column in self.columns_of(heads).into_iter().flatten() {
-            fill(&mut block.outputs, column, &block.places[..count], outputs, (width, column));
+            let line = &lines[column * LANES..][..LANES];
+            rows[column..].iter_mut().step_by(width).zip(line).for_each(|(to, &x)| *to = x);
         }
-        if heads.has_values() {
-            for head in 0..batch.heads {
-                let line = agent * batch.heads + head;
-                fill(&mut block.returns, head, rows, &batch.returns[line * sources..], (1, 0));
-                fill(&mut block.values, head, rows, &batch.values[line * batch.value_rows..], (1, 0));
-            }
+        for (row, &live) in rows.chunks_exact_mut(width).zip(live) {
+            let from = if live > 0.0 { read } else { 0 };
+            row[from..].fill(0.0);
         }
-        if !heads.has_policy() {
-            return;
-        }
-        let actions = &batch.actions[agent * sources * self.action_width..];
-        for choice in 0..self.action_width {
-            let options = self.density.options(choice);
-            fill(&mut block.options, choice, rows, actions, (self.action_width, choice));
-            for a in &mut block.options[choice * LANES..][..count] {
-                *a = option(*a, options) as f32;
-            }
-        }
-        for (number, numbers) in
-            [(LOG_PROB, batch.log_probs), (TONE, batch.tone), (INVERSE_TEMPERATURE, batch.inverse_temperature)]
-        {
-            fill(&mut block.numbers, number, rows, &numbers[agent * sources..], (1, 0));
-        }
-        let halves = if self.params.opponent != 0 { OPPONENTS.len() } else { 0 };
-        for (head, number) in [ADVANTAGE].into_iter().chain(OPPONENTS).take(1 + halves).enumerate() {
-            let line = agent * batch.advantage_heads + head;
-            fill(&mut block.numbers, number, rows, &batch.advantages[line * sources..], (1, 0));
-        }
-    }
-
-    /// Computes the block's rows, writes their gradients and empties it.
-    fn weigh(&mut self, block: &mut Block, heads: Heads, d_outputs: &mut [f32], d_trunk: Option<&mut [f32]>) {
-        let (width, count) = (self.columns.width, block.count);
-        for (lane, live) in block.numbers[LIVE * LANES..].iter_mut().enumerate() {
-            *live = f32::from(lane < count);
-        }
-        // SAFETY: the machine's own level.
-        unsafe { self.level.run(Weigh { loss: self, block, heads }) };
-        let (places, read) = (&block.places[..count], self.columns.carried_at);
-        let columns = self.columns_of(heads);
-        let gather = |lines: &[f32], rows: &mut [f32]| {
-            for column in columns.clone().into_iter().flatten() {
-                let line = &lines[column * LANES..][..LANES];
-                places.iter().zip(line).for_each(|(&place, &x)| rows[place * width + column] = x);
-            }
-            if read < width {
-                places.iter().for_each(|&place| rows[place * width + read..][..width - read].fill(0.0));
-            }
-        };
-        gather(&block.d_outputs, d_outputs);
-        if let Some(d_trunk) = d_trunk {
-            gather(&block.d_trunk, d_trunk);
-        }
-        block.count = 0;
     }
 }
 
@@ -189,7 +109,9 @@ impl Loss<Categorical> {
 mod tests {
     use super::super::tiles::Start;
     use super::*;
-    use crate::{LossParams, Objective, Policy, Selection, SimdLevel};
+    use crate::pool::Pool;
+    use crate::records::Records;
+    use crate::{LossParams, Minibatch, Objective, Policy, Selection, SimdLevel};
 
     /// Numbers between plus and minus `scale`, others for each `salt`.
     fn numbers(salt: f32, len: usize, scale: f32) -> Vec<f32> {
@@ -238,13 +160,16 @@ mod tests {
         };
         let mut loss = Loss::new(layout, Categorical::new(nvec));
         loss.begin(&Start { params, moments: [30.0, 0.1, 0.8], log_std: Vec::new() });
+        let mut records = Records::new();
+        records.take_up_chosen(&Pool::new(1), &batch, &layout.policy);
+        let (records, rows) = (records.of(0), Vec::from_iter(0..ROWS as u32));
         let [mut d_outputs, mut d_trunk] = [vec![0.0; ROWS * width], vec![0.0; ROWS * width]];
         let tile = TileOutputs { outputs: &outputs, d_outputs: &mut d_outputs, d_trunk: Some(&mut d_trunk) };
         match level {
-            None => loss.rows(Heads::All, &batch, 0, 0..ROWS, tile),
+            None => loss.rows(Heads::All, records, &rows, tile),
             Some(level) => {
                 loss.level = level;
-                loss.blocks(&mut Block::new(layout), Heads::All, &batch, 0, 0..ROWS, tile);
+                loss.blocks(&mut Block::new(layout), Heads::All, records, &rows, tile);
             }
         }
         [d_outputs, d_trunk, loss.sums.map(|sum| sum as f32).to_vec()]

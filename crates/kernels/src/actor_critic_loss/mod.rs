@@ -12,9 +12,10 @@ pub use args::*;
 pub(crate) use tiles::{TileOutputs, TiledLoss};
 
 use crate::distribution::{Columns, Density, Pull};
-use crate::{CriticKind, HeadLayout, Heads, MAX_QUANTILES, Minibatch, SimdLevel};
+use crate::pool::Pool;
+use crate::records::{ADVANTAGES, AgentRecords, INVERSE_TEMPERATURE, LOG_PROB, MASK, Records, TONE};
+use crate::{CriticKind, HeadLayout, Heads, MAX_QUANTILES, SimdLevel};
 use bytemuck::Zeroable;
-use std::ops::Range;
 use terms::PolicyTerm;
 use tiles::Start;
 
@@ -44,10 +45,13 @@ impl<B, I> LossArgs<'_, B, I> {
     }
 }
 
-pub(crate) fn mirror(args: LossArgs<'_, Vec<f32>, Vec<u32>>) {
+pub(crate) fn mirror(pool: &Pool, args: LossArgs<'_, Vec<f32>, Vec<u32>>) {
     args.assert_lengths(Vec::len, Vec::len);
     let LossArgs { layout, batch, outputs, d_outputs, mut d_trunk, .. } = args;
     let mut loss = TiledLoss::new(layout);
+    let mut records = Records::new();
+    records.take_up_chosen(pool, &batch, &layout.policy);
+    let in_order: Vec<u32> = (0..batch.rows as u32).collect();
     let (width, log_std_len) = (layout.width(), layout.policy.log_std_len());
     for agent in 0..batch.agents {
         let at = agent * args.log_std.stride + args.log_std.at;
@@ -57,17 +61,12 @@ pub(crate) fn mirror(args: LossArgs<'_, Vec<f32>, Vec<u32>>) {
         for tile in 0..tiles {
             let rows = tile * TILE..batch.rows.min((tile + 1) * TILE);
             let part = (agent * batch.rows + rows.start) * width..(agent * batch.rows + rows.end) * width;
-            loss.rows(
-                (tile, Heads::All),
-                &batch,
-                agent,
-                rows,
-                TileOutputs {
-                    outputs: &outputs[part.clone()],
-                    d_outputs: &mut d_outputs[part.clone()],
-                    d_trunk: d_trunk.as_deref_mut().map(|d| &mut d[part]),
-                },
-            );
+            let outputs = TileOutputs {
+                outputs: &outputs[part.clone()],
+                d_outputs: &mut d_outputs[part.clone()],
+                d_trunk: d_trunk.as_deref_mut().map(|d| &mut d[part]),
+            };
+            loss.rows((tile, Heads::All), records.of(agent), &in_order[rows], outputs);
         }
         let metrics = args.metrics_at + agent * LOSS_METRICS;
         loss.finish(&mut args.gradients[log_std], &mut args.metrics[metrics..metrics + LOSS_METRICS]);
@@ -82,9 +81,9 @@ struct Row<'a> {
     advantage: f32,
     /// Those by which each pathway tells gains from losses, if they are its own.
     opponents: Option<[f32; 2]>,
-    /// The first head's; another one's lies so many numbers further on.
-    returns: (&'a [f32], usize),
-    values: (&'a [f32], usize),
+    /// A number a head.
+    returns: &'a [f32],
+    values: &'a [f32],
     tone: f32,
     inverse_temperature: f32,
 }
@@ -92,7 +91,6 @@ struct Row<'a> {
 /// Numbers of a minibatch, and running sums.
 struct Loss<D> {
     columns: Columns,
-    action_width: usize,
     params: LossParams,
     inverse_count: f32,
     mean: f32,
@@ -116,7 +114,6 @@ impl<D: Density> Loss<D> {
         let logits = vec![0.0; columns.logits];
         Self {
             columns,
-            action_width: layout.policy.action_width(),
             params: LossParams::zeroed(),
             inverse_count: 0.0,
             mean: 0.0,
@@ -140,39 +137,29 @@ impl<D: Density> Loss<D> {
         self.density.load(&start.log_std);
     }
 
-    fn rows(
-        &mut self,
-        heads: Heads,
-        batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
-        agent: usize,
-        rows: Range<usize>,
-        outputs: TileOutputs<'_>,
-    ) {
-        let (width, sources) = (self.columns.width, batch.source_rows);
-        let (head, advantage_head) = (agent * batch.heads, agent * batch.advantage_heads);
+    fn rows(&mut self, heads: Heads, records: AgentRecords<'_>, rows: &[u32], outputs: TileOutputs<'_>) {
+        let (width, layout) = (self.columns.width, records.layout);
         let is_opponent = self.params.opponent != 0;
         let TileOutputs { outputs, d_outputs, mut d_trunk } = outputs;
-        for (i, &source) in batch.chosen(agent)[rows].iter().enumerate() {
-            let source = source as usize;
-            let at = agent * sources + source;
+        for (i, &row) in rows.iter().enumerate() {
+            let record = records.get(row);
             let d_output = &mut d_outputs[i * width..][..width];
             let d_trunk = d_trunk.as_mut().map(|d_trunk| &mut d_trunk[i * width..][..width]);
-            if batch.mask[at] == 0.0 {
+            if record[MASK] == 0.0 {
                 d_output.fill(0.0);
                 d_trunk.into_iter().for_each(|d_trunk| d_trunk.fill(0.0));
                 continue;
             }
             let row = Row {
                 output: &outputs[i * width..][..width],
-                action: &batch.actions[at * self.action_width..][..self.action_width],
-                log_prob: batch.log_probs[at],
-                advantage: batch.advantages[advantage_head * sources + source],
-                opponents: is_opponent
-                    .then(|| [1, 2].map(|half| batch.advantages[(advantage_head + half) * sources + source])),
-                returns: (&batch.returns[head * sources + source..], sources),
-                values: (&batch.values[head * batch.value_rows + source..], batch.value_rows),
-                tone: batch.tone[at],
-                inverse_temperature: batch.inverse_temperature[at],
+                action: &record[layout.actions()..layout.returns()],
+                log_prob: record[LOG_PROB],
+                advantage: record[ADVANTAGES],
+                opponents: is_opponent.then(|| [record[ADVANTAGES + 1], record[ADVANTAGES + 2]]),
+                returns: &record[layout.returns()..layout.values()],
+                values: &record[layout.values()..],
+                tone: record[TONE],
+                inverse_temperature: record[INVERSE_TEMPERATURE],
             };
             self.row(heads, &row, d_output, d_trunk);
         }

@@ -3,9 +3,9 @@
 use super::block::Block;
 use super::{LOSS_METRICS, Loss, LossParams};
 use crate::distribution::{Categorical, Gaussian};
-use crate::{HeadLayout, Heads, Minibatch, Policy};
+use crate::records::AgentRecords;
+use crate::{HeadLayout, Heads, Policy};
 use bytemuck::Zeroable;
-use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// What a network made of a tile's rows, and where the loss puts its gradients; `[rows, W]` each, of which only the columns of its heads
@@ -58,23 +58,22 @@ impl TiledLoss {
         self.start.log_std.extend_from_slice(log_std);
     }
 
-    /// The rows `rows` of an agent's minibatch, which make up tile `tile` of the network with these heads; each tile once.
+    /// The rows of an agent's minibatch that make up tile `tile` of the network with these heads; each tile once.
     pub(crate) fn rows(
         &self,
         (tile, heads): (usize, Heads),
-        batch: &Minibatch<'_, Vec<f32>, Vec<u32>>,
-        agent: usize,
-        rows: Range<usize>,
+        records: AgentRecords<'_>,
+        rows: &[u32],
         outputs: TileOutputs<'_>,
     ) {
         let mut tile = self.tiles[tile].lock().unwrap_or_else(PoisonError::into_inner);
         tile.begin(&self.start);
         match &mut *tile {
-            Tile::Categorical(loss, block) if Block::takes(loss) => {
-                loss.blocks(block, heads, batch, agent, rows, outputs);
+            Tile::Categorical(loss, block) if Block::takes(loss, records) => {
+                loss.blocks(block, heads, records, rows, outputs);
             }
-            Tile::Categorical(loss, _) => loss.rows(heads, batch, agent, rows, outputs),
-            Tile::Gaussian(loss) => loss.rows(heads, batch, agent, rows, outputs),
+            Tile::Categorical(loss, _) => loss.rows(heads, records, rows, outputs),
+            Tile::Gaussian(loss) => loss.rows(heads, records, rows, outputs),
         }
     }
 

@@ -13,8 +13,7 @@ impl<D: Density> Loss<D> {
         }
         let columns = self.columns.values_at..self.columns.features_at;
         let auxiliary = (columns.len() - 1).max(1) as f32;
-        let [values, returns] = [row.values, row.returns].map(|(numbers, stride)| numbers.iter().step_by(stride));
-        let heads = row.output[columns.clone()].iter().zip(values).zip(returns);
+        let heads = row.output[columns.clone()].iter().zip(row.values).zip(row.returns);
         let weights = [self.params.value_coef, self.params.auxiliary_coef / auxiliary].map(|w| w * self.inverse_count);
         let mut losses = [0.0; 2];
         for (k, (d, ((&value, &old), &target))) in d_output[columns].iter_mut().zip(heads).enumerate() {
@@ -29,9 +28,7 @@ impl<D: Density> Loss<D> {
     /// The gradient with respect to a distribution's heads; its loss before its weight.
     fn distribution(&mut self, row: &Row<'_>, d_output: &mut [f32]) -> f32 {
         let columns = self.columns.values_at..self.columns.features_at;
-        let (returns, stride) = row.returns;
-        let targets = self.targets[..columns.len()].iter_mut();
-        targets.zip(returns.iter().step_by(stride)).for_each(|(target, &z)| *target = z);
+        self.targets[..columns.len()].copy_from_slice(row.returns);
         let is_quantile = self.params.critic == CriticKind::Quantile as u32;
         let mut loss = 0.0;
         let job = Distribution {

@@ -1,28 +1,44 @@
 //! A block's rows through the loss, in vectors.
 
 use super::Loss;
-use super::block::{ADVANTAGE, Block, INVERSE_TEMPERATURE, LIVE, LOG_PROB, OPPONENTS, TONE};
+use super::block::Block;
 use super::terms::LOG_RATIO_LIMIT;
 use crate::distribution::Categorical;
 use crate::elementary::exp;
 use crate::lanes::{LANES, get, put};
 use crate::mlp::{Job, Simd};
+use crate::records::{ADVANTAGES, AgentRecords, INVERSE_TEMPERATURE, LOG_PROB, MASK, TONE};
 use crate::{Heads, Objective, PATHWAY_SCALE};
 
+/// At most [`LANES`] rows of a tile.
 pub(super) struct Weigh<'a> {
     pub loss: &'a mut Loss<Categorical>,
     pub block: &'a mut Block,
     pub heads: Heads,
+    pub records: AgentRecords<'a>,
+    pub rows: &'a [u32],
+    /// Of these rows.
+    pub tile_outputs: &'a [f32],
 }
 
 impl Job for Weigh<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(mut self) {
+        let offsets = self.offsets();
         for at in (0..LANES).step_by(S::LANES) {
             // SAFETY: by the caller's contract.
-            unsafe { self.rows::<S>(at) };
+            unsafe {
+                self.take_up::<S>(at, &offsets);
+                self.rows::<S>(at);
+            }
         }
     }
+}
+
+/// Where every lane's record and its row of outputs begin. Lanes without a row take those of the first one.
+struct Offsets {
+    records: [i32; LANES],
+    outputs: [i32; LANES],
 }
 
 /// What `PolicyTerm` is of one row.
@@ -35,6 +51,41 @@ struct Term<V> {
 
 /// All need what [`Simd`] needs; `at` is the first lane of a vector.
 impl Weigh<'_> {
+    #[inline(always)]
+    fn offsets(&self) -> Offsets {
+        let width = self.loss.columns.width;
+        assert!(self.tile_outputs.len() == self.rows.len() * width, "outputs of {} rows", self.rows.len());
+        let mut offsets = Offsets { records: [self.records.offset(self.rows[0]); LANES], outputs: [0; LANES] };
+        for (lane, &row) in self.rows.iter().enumerate().take(LANES) {
+            (offsets.records[lane], offsets.outputs[lane]) = (self.records.offset(row), (lane * width) as i32);
+        }
+        offsets
+    }
+
+    /// Takes up records and outputs.
+    #[inline(always)]
+    unsafe fn take_up<S: Simd>(&mut self, at: usize, offsets: &Offsets) {
+        let (layout, heads) = (self.records.layout, self.heads);
+        let policy = if heads.has_policy() { LOG_PROB..layout.returns() } else { 0..0 };
+        let values = if heads.has_values() { layout.returns()..layout.len() } else { 0..0 };
+        // SAFETY: by the caller's contract; records and rows of outputs are as long as their lines are many.
+        unsafe {
+            let record = |line: usize| S::gather(self.records.start().add(line), offsets.records[at..].as_ptr());
+            for line in policy.chain(values) {
+                put::<S>(&mut self.block.records, line, at, record(line));
+            }
+            let live = S::below(S::splat(0.0), record(MASK), S::splat(1.0), S::splat(0.0));
+            put::<S>(&mut self.block.live, 0, at, live);
+            for column in self.loss.columns_of(heads).into_iter().flatten() {
+                let output = S::gather(self.tile_outputs.as_ptr().add(column), offsets.outputs[at..].as_ptr());
+                put::<S>(&mut self.block.outputs, column, at, output);
+            }
+        }
+        for lane in self.rows.len().max(at)..at + S::LANES {
+            self.block.live[lane] = 0.0;
+        }
+    }
+
     #[inline(always)]
     unsafe fn rows<S: Simd>(&mut self, at: usize) {
         // SAFETY: by the caller's contract.
@@ -57,7 +108,7 @@ impl Weigh<'_> {
         unsafe {
             let gains = self.net::<S>(at);
             self.loss.density.softmax::<S>(at);
-            let raw = self.number::<S>(ADVANTAGE, at);
+            let raw = self.number::<S>(ADVANTAGES, at);
             let advantage = S::mul(S::sub(raw, S::splat(self.loss.mean)), S::splat(self.loss.scale));
             let term = self.term::<S>(at, advantage);
             let weights = self.weights::<S>(at, advantage);
@@ -68,7 +119,7 @@ impl Weigh<'_> {
             let moved = S::max(off, S::sub(S::splat(0.0), off));
             let clip = S::splat(self.loss.params.clip);
             self.count::<S>(at, 0, term.loss);
-            for choice in 0..self.block.options.len() / LANES {
+            for choice in 0..self.block.layout.action_width {
                 self.count::<S>(at, 2, get::<S>(&self.loss.density.entropies, choice, at));
             }
             self.count::<S>(at, 3, S::sub(off, term.log_ratio));
@@ -86,7 +137,7 @@ impl Weigh<'_> {
     unsafe fn count<S: Simd>(&mut self, at: usize, metric: usize, x: S::V) {
         // SAFETY: by the caller's contract.
         unsafe {
-            let x = S::below(S::splat(0.0), self.number::<S>(LIVE, at), x, S::splat(0.0));
+            let x = S::below(S::splat(0.0), get::<S>(&self.block.live, 0, at), x, S::splat(0.0));
             let sum = S::add(get::<S>(&self.block.sums, metric, at), x);
             put::<S>(&mut self.block.sums, metric, at, sum);
         }
@@ -95,7 +146,7 @@ impl Weigh<'_> {
     #[inline(always)]
     unsafe fn number<S: Simd>(&self, number: usize, at: usize) -> S::V {
         // SAFETY: by the caller's contract.
-        unsafe { get::<S>(&self.block.numbers, number, at) }
+        unsafe { get::<S>(&self.block.records, number, at) }
     }
 
     /// `yes` where the option of a logit is allowed, else `no`.
@@ -146,7 +197,7 @@ impl Weigh<'_> {
         unsafe {
             let mut log_prob = S::splat(0.0);
             for (choice, (first, n)) in density.choices().enumerate() {
-                let taken = get::<S>(&self.block.options, choice, at);
+                let taken = self.number::<S>(self.block.layout.actions() + choice, at);
                 let mut own = get::<S>(&density.log_probs, first, at);
                 for k in 1..n {
                     let log_p = get::<S>(&density.log_probs, first + k, at);
@@ -183,7 +234,7 @@ impl Weigh<'_> {
             let kappa = self.loss.params.kappa;
             let [mut g, mut n] = [advantage; 2];
             if self.loss.params.opponent != 0 {
-                (g, n) = (self.number::<S>(OPPONENTS[0], at), self.number::<S>(OPPONENTS[1], at));
+                (g, n) = (self.number::<S>(ADVANTAGES + 1, at), self.number::<S>(ADVANTAGES + 2, at));
             }
             let (zero, gain, loss) = (S::splat(0.0), S::splat(kappa), S::splat(-kappa));
             [S::add(one, S::below(zero, g, gain, loss)), S::sub(one, S::below(zero, n, gain, loss))]
@@ -201,8 +252,8 @@ impl Weigh<'_> {
             let (zero, decay) = (S::splat(0.0), S::splat(params.logit_decay * inverse_count));
             let pull = S::mul(slope, S::splat(inverse_count));
             let (push, bonus) = (S::sub(zero, pull), S::splat(params.entropy_coef * inverse_count));
-            for choice in 0..self.block.options.len() / LANES {
-                let taken = get::<S>(&self.block.options, choice, at);
+            for choice in 0..self.block.layout.action_width {
+                let taken = self.number::<S>(self.block.layout.actions() + choice, at);
                 let h = get::<S>(&self.loss.density.entropies, choice, at);
                 let end = first + self.loss.density.options(choice);
                 for column in first..end {
@@ -272,12 +323,13 @@ impl Weigh<'_> {
             let mut losses = [zero; 2];
             for k in 0..heads {
                 let column = columns.values_at + k;
-                let (value, target) = (get::<S>(&block.outputs, column, at), get::<S>(&block.returns, k, at));
+                let (value, target) =
+                    (get::<S>(&block.outputs, column, at), get::<S>(&block.records, block.layout.returns() + k, at));
                 let error = S::sub(value, target);
                 let free = S::mul(S::mul(half, error), error);
                 let (mut loss, mut slope) = (free, error);
                 if params.value_clip > 0.0 {
-                    let old = get::<S>(&block.values, k, at);
+                    let old = get::<S>(&block.records, block.layout.values() + k, at);
                     let change = S::sub(value, old);
                     let within = S::max(S::splat(-params.value_clip), S::min(clip, change));
                     let clipped_error = S::sub(S::add(old, within), target);

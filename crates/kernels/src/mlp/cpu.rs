@@ -1,6 +1,6 @@
 //! The network on the CPU: batches split into segments, segments into tiles.
 
-use super::plan::{Network, Piece, Plan};
+use super::plan::{Piece, Plan};
 use super::{MlpSpec, SimdLevel};
 use super::{buffer::Buffer, pack, product::AddInto, tile, tile::Scratch};
 use crate::optimizer::AgentStep;
@@ -272,15 +272,19 @@ impl MlpCpu {
             }
         };
         let gradients = Parts::new(gradients);
-        // Neighbours are mostly the same thread's.
         let pairs = if segments.count < LEAST_PAIRED { 0 } else { segments.count / 2 };
-        let pair = |_, item: usize| {
-            let networks = &plan.networks[groups[item / pairs].1.clone()];
-            networks.iter().for_each(|network| add_pair(plan, network, item % pairs, &sums));
+        // Neighbours are mostly the same thread's; where a network is, all its segments are.
+        let paired = if is_apart { 0 } else { pairs };
+        let pair = |_, pair: usize| {
+            plan.networks.iter().for_each(|network| add_pairs(plan, &network.gradient, pair..pair + 1, &sums));
         };
-        let add = |_, piece: usize| add_segments(plan, &plan.pieces[piece], (segments.count, pairs), &sums, &gradients);
+        let add = |_, piece: usize| {
+            let piece = &plan.pieces[piece];
+            add_pairs(plan, &piece.numbers(), paired..pairs, &sums);
+            add_segments(plan, piece, (segments.count, pairs), &sums, &gradients);
+        };
         let phases: [Phase<'_>; 3] =
-            [(groups.len() * segments.count, &train), (groups.len() * pairs, &pair), (plan.pieces.len(), &add)];
+            [(groups.len() * segments.count, &train), (paired, &pair), (plan.pieces.len(), &add)];
         self.cpu.pool().phases(3 * rows * plan.params >= PARALLEL, &phases);
     }
 
@@ -316,25 +320,26 @@ fn add(plan: &Plan, from: &[f32], to: &mut [f32]) {
     }
 }
 
-/// Adds to a network's gradient of every second segment that of the one behind it.
-fn add_pair(plan: &Plan, network: &Network, pair: usize, sums: &Parts<'_>) {
-    // SAFETY: every pair is added up by one call, when all segments are done.
-    let [to, from] = [0, 1].map(|i| unsafe { part(plan, sums, 2 * pair + i, network.gradient.clone()) });
-    add(plan, from, to);
+/// Adds to some numbers of every second segment's gradient those of the one behind it.
+fn add_pairs(plan: &Plan, numbers: &Range<usize>, pairs: Range<usize>, sums: &Parts<'_>) {
+    for pair in pairs {
+        // SAFETY: a pair's numbers are added up by one call, when all segments are done.
+        let [to, from] = [0, 1].map(|i| unsafe { part(plan, sums, 2 * pair + i, numbers.clone()) });
+        add(plan, from, to);
+    }
 }
 
-/// Adds up the gradients of a piece, in their order: of all segments, or the pairs' and of the segment that has none.
+/// Adds up the gradients of a piece, in their order: of all segments, or where there are pairs, theirs and of the segment that has none.
 fn add_segments(plan: &Plan, piece: &Piece, (count, pairs): (usize, usize), sums: &Parts<'_>, gradients: &Parts<'_>) {
-    let own = piece.from..piece.from + piece.rows * piece.cols;
     // SAFETY: every piece is added up by one call, when all pairs are.
-    let sum = unsafe { part(plan, sums, 0, own.clone()) };
+    let sum = unsafe { part(plan, sums, 0, piece.numbers()) };
     if count == 0 {
         sum.fill(0.0);
     }
     let step = if pairs > 0 { 2 } else { 1 };
     for segment in (step..count).step_by(step) {
         // SAFETY: as above.
-        add(plan, unsafe { part(plan, sums, segment, own.clone()) }, sum);
+        add(plan, unsafe { part(plan, sums, segment, piece.numbers()) }, sum);
     }
     // SAFETY: pieces lie apart in the arena as well.
     pack::unpack_piece(piece, sum, unsafe { gradients.part(piece.place()) });

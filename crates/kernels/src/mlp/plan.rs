@@ -297,6 +297,11 @@ fn pieces((number, network): (usize, &Network)) -> Vec<Piece> {
 }
 
 impl Piece {
+    /// Where it lies in a segment's gradient.
+    pub(super) fn numbers(&self) -> Range<usize> {
+        self.from..self.from + self.rows * self.cols
+    }
+
     /// Where it lies in the arena.
     pub(super) fn place(&self) -> Range<usize> {
         self.to..self.to + self.rows * self.width

@@ -92,6 +92,8 @@ pub(crate) trait Simd: Copy {
     const ROWS: usize;
     unsafe fn load(from: *const f32) -> Self::V;
     unsafe fn store(to: *mut f32, v: Self::V);
+    /// The numbers at as many offsets from `from`.
+    unsafe fn gather(from: *const f32, offsets: *const i32) -> Self::V;
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
@@ -145,6 +147,11 @@ impl Simd for Portable {
     unsafe fn store(to: *mut f32, v: [f32; 4]) {
         // SAFETY: by the trait's contract.
         unsafe { to.cast::<[f32; 4]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn gather(from: *const f32, offsets: *const i32) -> [f32; 4] {
+        // SAFETY: by the trait's contract.
+        unsafe { core::array::from_fn(|lane| *from.offset(*offsets.add(lane) as isize)) }
     }
     #[inline(always)]
     unsafe fn splat(x: f32) -> [f32; 4] {
@@ -236,6 +243,8 @@ mod x86 {
     simd!(Avx2, __m256, 8, 6, {
         fn load(from: *const f32) -> __m256 = _mm256_loadu_ps(from);
         fn store(to: *mut f32, v: __m256) = _mm256_storeu_ps(to, v);
+        fn gather(from: *const f32, offsets: *const i32) -> __m256 =
+            _mm256_i32gather_ps::<4>(from, _mm256_loadu_si256(offsets.cast()));
         fn splat(x: f32) -> __m256 = _mm256_set1_ps(x);
         fn add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
         fn sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
@@ -268,6 +277,8 @@ mod x86 {
     simd!(Avx512, __m512, 16, 8, {
         fn load(from: *const f32) -> __m512 = _mm512_loadu_ps(from);
         fn store(to: *mut f32, v: __m512) = _mm512_storeu_ps(to, v);
+        fn gather(from: *const f32, offsets: *const i32) -> __m512 =
+            _mm512_i32gather_ps::<4>(_mm512_loadu_si512(offsets.cast()), from);
         fn splat(x: f32) -> __m512 = _mm512_set1_ps(x);
         fn add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         fn sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
@@ -316,6 +327,10 @@ mod neon {
     simd!(Neon, float32x4_t, 4, 8, {
         fn load(from: *const f32) -> float32x4_t = vld1q_f32(from);
         fn store(to: *mut f32, v: float32x4_t) = vst1q_f32(to, v);
+        fn gather(from: *const f32, offsets: *const i32) -> float32x4_t = {
+            let numbers: [f32; 4] = core::array::from_fn(|lane| *from.offset(*offsets.add(lane) as isize));
+            vld1q_f32(numbers.as_ptr())
+        };
         fn splat(x: f32) -> float32x4_t = vdupq_n_f32(x);
         fn add(a: float32x4_t, b: float32x4_t) -> float32x4_t = vaddq_f32(a, b);
         fn sub(a: float32x4_t, b: float32x4_t) -> float32x4_t = vsubq_f32(a, b);

@@ -274,6 +274,7 @@ impl Case {
             layout: &self.spec.head,
             params: &self.params,
             batch,
+            is_first: true,
             sequence: 1,
             observations: &upload(&self.observations),
             moments: &moments,
@@ -291,8 +292,13 @@ impl Case {
     pub fn mirror(&self, threads: usize) -> Outcome {
         let cpu = Cpu::with_threads(threads);
         let mut network = ActorCriticCpu::new(&self.spec, self.agents, &cpu);
+        self.pass_of(&mut network, &cpu)
+    }
+
+    /// A first pass over this rollout, by a network that may have seen others.
+    pub fn pass_of(&self, network: &mut ActorCriticCpu, cpu: &Cpu) -> Outcome {
         network.load(&self.weights);
-        self.run(&cpu, |args| network.differentiate(args))
+        self.run(cpu, |args| network.differentiate(args))
     }
 
     /// Whether every tensor's gradient is within `tolerance` of its largest number, which counts as `least` at least, and every metric of

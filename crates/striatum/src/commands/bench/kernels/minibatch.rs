@@ -6,6 +6,7 @@ use super::loss_reference::{PARAMS, RowLoss};
 use super::{Cost, Entry, Expected, Kernel, Outputs, flops, make, mirrored, mlp, mlp_reference};
 use crate::commands::bench::device::Device;
 use anyhow::Result;
+use std::mem;
 use striatum_kernels::{Cpu, LOSS_METRICS, LogStd, MlpSpec, PassArgs, Policy};
 
 /// Two actions.
@@ -38,6 +39,7 @@ struct Fused<D: Device> {
     observations: D::Buffer,
     gradients: D::Buffer,
     metrics: D::Buffer,
+    is_first: bool,
 }
 
 /// `[A, S, inputs]`.
@@ -63,6 +65,7 @@ impl<D: Device> Fused<D> {
             observations: device.upload(&observations(&spec, size)),
             gradients: device.zeros(weights.len()),
             metrics: device.zeros(size.agents * LOSS_METRICS),
+            is_first: true,
             spec,
         }
     }
@@ -114,6 +117,7 @@ impl<D: Device> Kernel<D> for Fused<D> {
                 layout: &self.spec.head,
                 params: &vec![PARAMS; self.size.agents],
                 batch: self.rows.minibatch(),
+                is_first: mem::take(&mut self.is_first),
                 sequence: 1,
                 observations: &self.observations,
                 moments: &self.rows.moments,
