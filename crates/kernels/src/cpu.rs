@@ -1,5 +1,6 @@
 //! The mirrors on the host.
 
+use crate::mlp::copy;
 use crate::pool::Pool;
 use crate::{
     Backend, GaeArgs, KernelError, LossArgs, MeanHeadsArgs, Minibatch, OptimizerArgs, RolloutStatsArgs, Selection,
@@ -72,7 +73,7 @@ impl Backend for Cpu {
     }
 
     fn write(&self, buffer: &mut Vec<f32>, at: usize, data: &[f32]) {
-        buffer[at..at + data.len()].copy_from_slice(data);
+        copy(&mut buffer[at..at + data.len()], data);
     }
 
     fn write_indices(&self, buffer: &mut Vec<u32>, data: &[u32]) {

@@ -10,8 +10,9 @@ use std::ops::Range;
 
 /// Up to [`LANES`] rows: lines of a number of each.
 pub(super) struct Block {
-    /// A line a number of a record.
+    /// Where a record has what.
     pub layout: RecordLayout,
+    /// A line a number of a record.
     pub records: Vec<f32>,
     /// 1 where the lane has a row, and it counts.
     pub live: [f32; LANES],
@@ -69,7 +70,7 @@ impl Loss<Categorical> {
             let part = i * len..outputs.len().min((i + 1) * len);
             // SAFETY: the machine's own level.
             unsafe {
-                self.level.run(Weigh { loss: self, block, heads, records, rows, tile_outputs: &outputs[part.clone()] });
+                self.level.run(Weigh { loss: self, block, heads, records, rows, outputs: &outputs[part.clone()] });
             }
             self.put_down(&block.live, &block.d_outputs, heads, &mut d_outputs[part.clone()]);
             if let Some(d_trunk) = &mut d_trunk {

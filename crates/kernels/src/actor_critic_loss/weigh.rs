@@ -18,7 +18,7 @@ pub(super) struct Weigh<'a> {
     pub records: AgentRecords<'a>,
     pub rows: &'a [u32],
     /// Of these rows.
-    pub tile_outputs: &'a [f32],
+    pub outputs: &'a [f32],
 }
 
 impl Job for Weigh<'_> {
@@ -54,7 +54,7 @@ impl Weigh<'_> {
     #[inline(always)]
     fn offsets(&self) -> Offsets {
         let width = self.loss.columns.width;
-        assert!(self.tile_outputs.len() == self.rows.len() * width, "outputs of {} rows", self.rows.len());
+        assert!(self.outputs.len() == self.rows.len() * width, "outputs of {} rows", self.rows.len());
         let mut offsets = Offsets { records: [self.records.offset(self.rows[0]); LANES], outputs: [0; LANES] };
         for (lane, &row) in self.rows.iter().enumerate().take(LANES) {
             (offsets.records[lane], offsets.outputs[lane]) = (self.records.offset(row), (lane * width) as i32);
@@ -77,7 +77,7 @@ impl Weigh<'_> {
             let live = S::below(S::splat(0.0), record(MASK), S::splat(1.0), S::splat(0.0));
             put::<S>(&mut self.block.live, 0, at, live);
             for column in self.loss.columns_of(heads).into_iter().flatten() {
-                let output = S::gather(self.tile_outputs.as_ptr().add(column), offsets.outputs[at..].as_ptr());
+                let output = S::gather(self.outputs.as_ptr().add(column), offsets.outputs[at..].as_ptr());
                 put::<S>(&mut self.block.outputs, column, at, output);
             }
         }
