@@ -9,7 +9,7 @@ const EPSILON: f64 = 1e-8;
 /// Independent partial sums, so that the loop is not one chain of additions.
 const LANES: usize = 8;
 
-/// Rows whose sums are added up by one thread, and at most so many times.
+/// Rows of a chunk, which one thread adds up, at least; and chunks, at most.
 const CHUNK: usize = 1024;
 const CHUNKS: usize = 64;
 

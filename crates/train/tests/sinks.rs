@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use striatum_train::event::{Event, SavedKind};
 use striatum_train::sinks::{Console, Jsonl, Sink, SinkError, Sinks, TensorBoard};
 use tensorboard_proto::event::{Event as Record, SessionLog_SessionStatus};
@@ -106,7 +106,7 @@ fn a_resumed_jsonl_that_was_lost_is_started() {
     assert!(error.to_string().contains("below"), "{error}");
 }
 
-/// The records of every event file of a folder, oldest first. The framing is length (8 bytes), its checksum (4), data, its checksum (4).
+/// The whole records of every event file of a folder, oldest first. The framing is length (8 bytes), its checksum (4), data, its checksum (4).
 fn records(folder: &Path) -> Vec<Record> {
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -116,6 +116,9 @@ fn records(folder: &Path) -> Vec<Record> {
         let mut rest = bytes.as_slice();
         while let Some((length, after)) = rest.split_first_chunk::<8>() {
             let length = u64::from_le_bytes(*length) as usize;
+            if after.len() < length + 8 {
+                break;
+            }
             let mut record = Record::new();
             record.merge_from_bytes(&after[4..4 + length]).unwrap();
             records.push(record);
@@ -150,6 +153,34 @@ fn tensorboard_has_curves_and_the_configuration() {
     assert_eq!(first[2], (100, "losses/entropy".into(), 0.5));
     assert_eq!(curves(&records[3])[0], (100, "eval/return_mean".into(), 487.5));
     assert_eq!(records.len(), 4);
+}
+
+#[test]
+fn iterations_that_wait_are_written_with_what_does_not_wait() {
+    let steps = |folder: &Path| -> Vec<i64> {
+        records(folder).iter().filter(|record| record.has_summary()).map(Record::get_step).collect()
+    };
+    let saved = |step| Event::Saved { step, path: "latest.safetensors".into(), kind: SavedKind::Latest };
+    for last in [saved(104), evaluation(104), end(104)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = TensorBoard::open(folder.path()).unwrap();
+        for event in [start(0), iteration(101, None), iteration(102, None), iteration(103, None), last] {
+            sink.on(&event).unwrap();
+        }
+        // While the sink is still open; its writer is a thread.
+        let begun = Instant::now();
+        while !steps(folder.path()).starts_with(&[0, 101, 102, 103]) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", steps(folder.path()));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut sink = TensorBoard::open(folder.path()).unwrap();
+    for step in 1..=50 {
+        sink.on(&iteration(step, None)).unwrap();
+    }
+    drop(sink);
+    assert_eq!(steps(folder.path()), Vec::from_iter(1..=50));
 }
 
 #[test]

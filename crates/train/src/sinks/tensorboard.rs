@@ -18,7 +18,8 @@ use tensorboard_rs::summary_writer::FileWriter;
 const DELAY: Duration = Duration::from_millis(200);
 
 /// Writes curves as scalars and the configuration as a table on the text page. Events reach the file as they come, iterations that follow
-/// each other within a fifth of a second together, so a run can be watched. A resumed run gets a file of its own, whose first record lets readers forget steps beyond the one resumed from.
+/// each other within a fifth of a second together, so a run can be watched. A resumed run gets a file of its own, whose first record lets
+/// readers forget steps beyond the one resumed from.
 pub struct TensorBoard {
     folder: PathBuf,
     writer: Option<FileWriter>,
