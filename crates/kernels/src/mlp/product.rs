@@ -8,8 +8,8 @@ use super::simd::{Job, Simd};
 /// # Safety
 /// As [`Simd`]; `at` is the element's offset in the result.
 pub(super) trait Finish: Copy {
-    /// What the sum of column `col` starts from.
-    unsafe fn start<S: Simd>(self, col: usize) -> S::V;
+    /// What the sum starts from that belongs at `at`, in column `col`.
+    unsafe fn start<S: Simd>(self, c: *const f32, at: usize, col: usize) -> S::V;
     /// Stores the sum.
     unsafe fn finish<S: Simd>(self, sum: S::V, c: *mut f32, at: usize);
 }
@@ -20,7 +20,7 @@ pub(super) struct Bias(pub(super) *const f32);
 
 impl Finish for Bias {
     #[inline(always)]
-    unsafe fn start<S: Simd>(self, col: usize) -> S::V {
+    unsafe fn start<S: Simd>(self, _: *const f32, _: usize, col: usize) -> S::V {
         // SAFETY: by the trait's contract.
         unsafe { S::load(self.0.add(col)) }
     }
@@ -31,32 +31,17 @@ impl Finish for Bias {
     }
 }
 
-/// `c += sum`
+/// `c += sum`, or `c = sum` if `fresh`.
 #[derive(Clone, Copy)]
-pub(super) struct Accumulate;
+pub(super) struct Accumulate {
+    pub(super) fresh: bool,
+}
 
 impl Finish for Accumulate {
     #[inline(always)]
-    unsafe fn start<S: Simd>(self, _: usize) -> S::V {
+    unsafe fn start<S: Simd>(self, c: *const f32, at: usize, _: usize) -> S::V {
         // SAFETY: by the trait's contract.
-        unsafe { S::splat(0.0) }
-    }
-    #[inline(always)]
-    unsafe fn finish<S: Simd>(self, sum: S::V, c: *mut f32, at: usize) {
-        // SAFETY: by the trait's contract.
-        unsafe { S::store(c.add(at), S::add(S::load(c.add(at)), sum)) }
-    }
-}
-
-/// `c = sum`
-#[derive(Clone, Copy)]
-pub(super) struct Overwrite;
-
-impl Finish for Overwrite {
-    #[inline(always)]
-    unsafe fn start<S: Simd>(self, _: usize) -> S::V {
-        // SAFETY: by the trait's contract.
-        unsafe { S::splat(0.0) }
+        unsafe { if self.fresh { S::splat(0.0) } else { S::load(c.add(at)) } }
     }
     #[inline(always)]
     unsafe fn finish<S: Simd>(self, sum: S::V, c: *mut f32, at: usize) {
@@ -80,6 +65,8 @@ pub(super) struct Product<const T: bool, F> {
     pub(super) c: *mut f32,
     pub(super) ldc: usize,
     pub(super) finish: F,
+    /// If not null, `[n]` numbers that `b`'s columns add up to, finished as `c` is.
+    pub(super) sums: *mut f32,
 }
 
 impl<const T: bool, F: Finish> Job for Product<T, F> {
@@ -106,46 +93,69 @@ impl<const T: bool, F: Finish> Product<T, F> {
         let mut row = 0;
         // SAFETY: a block is only done when all its rows are below `m`.
         unsafe {
+            if T && !self.sums.is_null() {
+                row = match self.m {
+                    m if m >= S::ROWS => S::ROWS,
+                    m if m >= 4 => 4,
+                    _ => 0,
+                };
+                match row {
+                    8 => self.block::<S, 8, N, true>(0, col),
+                    6 => self.block::<S, 6, N, true>(0, col),
+                    4 => self.block::<S, 4, N, true>(0, col),
+                    _ => self.block::<S, 0, N, true>(0, col),
+                }
+            }
             while row + S::ROWS <= self.m {
                 match S::ROWS {
-                    8 => self.block::<S, 8, N>(row, col),
-                    6 => self.block::<S, 6, N>(row, col),
-                    _ => self.block::<S, 4, N>(row, col),
+                    8 => self.block::<S, 8, N, false>(row, col),
+                    6 => self.block::<S, 6, N, false>(row, col),
+                    _ => self.block::<S, 4, N, false>(row, col),
                 }
                 row += S::ROWS;
             }
             while row + 4 <= self.m {
-                self.block::<S, 4, N>(row, col);
+                self.block::<S, 4, N, false>(row, col);
                 row += 4;
             }
             if row + 2 <= self.m {
-                self.block::<S, 2, N>(row, col);
+                self.block::<S, 2, N, false>(row, col);
                 row += 2;
             }
             if row < self.m {
-                self.block::<S, 1, N>(row, col);
+                self.block::<S, 1, N, false>(row, col);
             }
         }
     }
 
-    /// `M` rows of `N` vectors, whose sums stay in registers.
+    /// `M` rows of `N` vectors, whose sums stay in registers, and if `SUMS` those of `b`'s columns.
     #[inline(always)]
-    unsafe fn block<S: Simd, const M: usize, const N: usize>(&self, row: usize, col: usize) {
+    unsafe fn block<S: Simd, const M: usize, const N: usize, const SUMS: bool>(&self, row: usize, col: usize) {
         let (b_at, ldb) = if self.ldb == 0 { (self.k * col, N * S::LANES) } else { (col, self.ldb) };
         // SAFETY: by the caller's contract every element read or written here is inside its matrix.
         unsafe {
             let b = self.b.add(b_at);
             let a = if T { self.a.add(row) } else { self.a.add(row * self.lda) };
             let mut sums = [[S::splat(0.0); N]; M];
-            for sum in &mut sums {
+            for (m, sum) in sums.iter_mut().enumerate() {
                 for (n, sum) in sum.iter_mut().enumerate() {
-                    *sum = self.finish.start::<S>(col + n * S::LANES);
+                    let col = col + n * S::LANES;
+                    *sum = self.finish.start::<S>(self.c, (row + m) * self.ldc + col, col);
+                }
+            }
+            let mut columns = [S::splat(0.0); N];
+            if SUMS {
+                for (n, sum) in columns.iter_mut().enumerate() {
+                    *sum = self.finish.start::<S>(self.sums, col + n * S::LANES, col + n * S::LANES);
                 }
             }
             for k in 0..self.k {
                 let mut right = [S::splat(0.0); N];
                 for (n, right) in right.iter_mut().enumerate() {
                     *right = S::load(b.add(k * ldb + n * S::LANES));
+                }
+                if SUMS {
+                    columns.iter_mut().zip(&right).for_each(|(sum, &right)| *sum = S::add(*sum, right));
                 }
                 for (m, sum) in sums.iter_mut().enumerate() {
                     let left = S::splat(*if T { a.add(k * self.lda + m) } else { a.add(m * self.lda + k) });
@@ -157,6 +167,11 @@ impl<const T: bool, F: Finish> Product<T, F> {
             for (m, sum) in sums.iter().enumerate() {
                 for (n, &sum) in sum.iter().enumerate() {
                     self.finish.finish::<S>(sum, self.c, (row + m) * self.ldc + col + n * S::LANES);
+                }
+            }
+            if SUMS {
+                for (n, &sum) in columns.iter().enumerate() {
+                    self.finish.finish::<S>(sum, self.sums, col + n * S::LANES);
                 }
             }
         }
@@ -234,38 +249,6 @@ impl Dots {
                 for (n, &sum) in sum.iter().enumerate() {
                     *self.c.add((row + m) * self.ldc + col + n) = *self.bias.add(col + n) + S::sum(sum);
                 }
-            }
-        }
-    }
-}
-
-/// `sums[n] += sum over m of a[m, n]`, or `=` if `fresh`; `n` a multiple of the lanes.
-pub(super) struct ColumnSums {
-    pub(super) fresh: bool,
-    pub(super) m: usize,
-    pub(super) n: usize,
-    pub(super) a: *const f32,
-    pub(super) lda: usize,
-    pub(super) sums: *mut f32,
-}
-
-impl Job for ColumnSums {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        // SAFETY: by the caller's contract.
-        unsafe {
-            for col in (0..self.n).step_by(S::LANES) {
-                let mut even = S::splat(0.0);
-                let mut odd = S::splat(0.0);
-                for row in (0..self.m - self.m % 2).step_by(2) {
-                    even = S::add(even, S::load(self.a.add(row * self.lda + col)));
-                    odd = S::add(odd, S::load(self.a.add((row + 1) * self.lda + col)));
-                }
-                if self.m % 2 == 1 {
-                    even = S::add(even, S::load(self.a.add((self.m - 1) * self.lda + col)));
-                }
-                let (to, sum) = (self.sums.add(col), S::add(even, odd));
-                S::store(to, if self.fresh { sum } else { S::add(S::load(to), sum) });
             }
         }
     }

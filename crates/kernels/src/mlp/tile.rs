@@ -2,8 +2,9 @@
 
 use super::activation::{Relu, Silu, Slope, Tanh, activate};
 use super::plan::{Layer, Network, Plan};
-use super::product::{Accumulate, Bias, ColumnSums, Dots, Overwrite, Product};
-use super::{Activation, SimdLevel, buffer::Buffer, pack::copy, sparse::Sparse};
+use super::product::{Accumulate, Bias, Dots, Product};
+use super::{Activation, buffer::Buffer, pack::copy, sparse::Sparse};
+use core::ptr::null_mut;
 
 /// Gradients smaller than this are taken for 0: denormal numbers stall whole loops on many processors.
 const SMALLEST: f32 = 1e-30;
@@ -155,6 +156,7 @@ unsafe fn layer_forward(
                 c,
                 ldc: layer.ld,
                 finish: Bias(bias.as_ptr()),
+                sums: null_mut(),
             });
         }
         activate(plan.level, plan.activation, c, base.add(layer.slopes), rows * layer.ld);
@@ -187,7 +189,21 @@ fn heads_forward(
     let b = packed[network.packed..][..n * k].as_ptr();
     let c = heads.as_mut_slice()[..rows * n].as_mut_ptr();
     // SAFETY: as above.
-    unsafe { plan.level.run(Product::<false, _> { m: rows, n, k, a, lda, b, ldb: 0, c, ldc: n, finish: Bias(bias) }) };
+    unsafe {
+        plan.level.run(Product::<false, _> {
+            m: rows,
+            n,
+            k,
+            a,
+            lda,
+            b,
+            ldb: 0,
+            c,
+            ldc: n,
+            finish: Bias(bias),
+            sums: null_mut(),
+        })
+    };
     for (to, from) in outputs.chunks_exact_mut(plan.width).zip(heads.as_slice().chunks_exact(n)) {
         copy(&mut to[network.column..][..network.columns], &from[..network.columns]);
     }
@@ -253,18 +269,22 @@ fn heads_gradient(
     let features = &values[network.feature_values..][..plan.tile * network.features_ld];
     let c = &mut gradient[network.weight_gradient..][..network.columns * network.features_cols];
     assert!(d.len() == rows * plan.width);
-    let product = WeightGradient {
-        m: network.columns,
-        n: network.features_cols,
-        k: rows,
-        a: d[network.column..].as_ptr(),
-        lda: plan.width,
-        b: features.as_ptr(),
-        ldb: network.features_ld,
-        c: c.as_mut_ptr(),
-    };
     // SAFETY: every place was checked by the slicing above, and `level` when the plan was made.
-    unsafe { product.run(plan.level, fresh) };
+    unsafe {
+        plan.level.run(Product::<true, _> {
+            m: network.columns,
+            n: network.features_cols,
+            k: rows,
+            a: d[network.column..].as_ptr(),
+            lda: plan.width,
+            b: features.as_ptr(),
+            ldb: network.features_ld,
+            c: c.as_mut_ptr(),
+            ldc: network.features_cols,
+            finish: Accumulate { fresh },
+            sums: null_mut(),
+        });
+    }
     let bias = &mut gradient[network.bias_gradient..][..network.columns];
     for (column, bias) in (network.column..).zip(bias) {
         let sum = strided_sum(d, column, plan.width);
@@ -279,34 +299,6 @@ fn strided_sum(rows: &[f32], column: usize, width: usize) -> f32 {
         sums.iter_mut().zip(rows.chunks_exact(width)).for_each(|(sum, row)| *sum += row[column]);
     }
     (sums[0] + sums[1]) + (sums[2] + sums[3])
-}
-
-/// `c[m, n] = sum over k of a[k, m] b[k, n]`, added to what is there or not.
-struct WeightGradient {
-    m: usize,
-    n: usize,
-    k: usize,
-    a: *const f32,
-    lda: usize,
-    b: *const f32,
-    ldb: usize,
-    c: *mut f32,
-}
-
-impl WeightGradient {
-    /// # Safety
-    /// As [`Product`], at a level that the machine runs.
-    unsafe fn run(self, level: SimdLevel, fresh: bool) {
-        let Self { m, n, k, a, lda, b, ldb, c } = self;
-        // SAFETY: by this function's contract.
-        unsafe {
-            if fresh {
-                level.run(Product::<true, _> { m, n, k, a, lda, b, ldb, c, ldc: n, finish: Overwrite });
-            } else {
-                level.run(Product::<true, _> { m, n, k, a, lda, b, ldb, c, ldc: n, finish: Accumulate });
-            }
-        }
-    }
 }
 
 /// `dz` of a layer: what stands above it, `(k, (d [rows, k], distance of rows), transposed weights)`, times its slope.
@@ -335,6 +327,7 @@ fn layer_back(
                 c: to.as_mut_ptr(),
                 ldc: layer.ld,
                 finish: Slope(kept, $activation),
+                sums: null_mut(),
             })
         };
     }
@@ -358,20 +351,30 @@ fn layer_gradient(
     (gradient, fresh): (&mut [f32], bool),
 ) {
     let (inputs, d) = (&inputs[..(rows - 1) * lda + layer.inputs], &d[..rows * layer.ld]);
-    let weight = &mut gradient[layer.weight_gradient..][..layer.inputs * layer.cols];
+    let (before, bias) = gradient.split_at_mut(layer.bias_gradient);
+    let weight = &mut before[layer.weight_gradient..][..layer.inputs * layer.cols];
+    // The weight's gradient is the sparse one's own work.
+    let m = if sparse.is_some() { 0 } else { layer.inputs };
+    // SAFETY: every place was checked by the slicing, and `level` when the plan was made.
+    unsafe {
+        plan.level.run(Product::<true, _> {
+            m,
+            n: layer.cols,
+            k: rows,
+            a: inputs.as_ptr(),
+            lda,
+            b: d.as_ptr(),
+            ldb: layer.ld,
+            c: weight.as_mut_ptr(),
+            ldc: layer.cols,
+            finish: Accumulate { fresh },
+            sums: bias[..layer.cols].as_mut_ptr(),
+        });
+    }
     if let Some(sparse) = sparse {
         if fresh {
             weight.fill(0.0);
         }
         sparse.gradient(plan, layer, d, weight);
-    } else {
-        let (m, n, b, ldb) = (layer.inputs, layer.cols, d.as_ptr(), layer.ld);
-        let product = WeightGradient { m, n, k: rows, a: inputs.as_ptr(), lda, b, ldb, c: weight.as_mut_ptr() };
-        // SAFETY: every place was checked by the slicing, and `level` when the plan was made.
-        unsafe { product.run(plan.level, fresh) };
     }
-    let sums = gradient[layer.bias_gradient..][..layer.cols].as_mut_ptr();
-    let biases = ColumnSums { fresh, m: rows, n: layer.cols, a: d.as_ptr(), lda: layer.ld, sums };
-    // SAFETY: as above.
-    unsafe { plan.level.run(biases) };
 }
