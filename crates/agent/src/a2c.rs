@@ -1,6 +1,6 @@
 //! Synchronous advantage actor-critic (Mnih et al. 2016): one gradient step on the whole rollout.
 
-use crate::learner::StepSettings;
+use crate::learner::{Chosen, StepSettings};
 use crate::{A2cSettings, AgentUpdate, Learner, OptimizerKind, Outcome, Rollout};
 use striatum_kernels::{Backend, KernelError, LossParams, Objective, OptimizerParams};
 
@@ -19,7 +19,7 @@ pub fn update_a2c<'a, B: Backend>(
     learner.in_order(rollout.rows());
     // A rollout's rows are one sequence an environment as they lie.
     let sequence = if learner.spec().has_memory() { rollout.steps } else { 1 };
-    learner.step(rollout, 0, rollout.rows(), sequence)?;
+    learner.step(rollout, Chosen { first: 0, rows: rollout.rows(), sequence })?;
     learner.finish_update(outcome);
     Ok(())
 }

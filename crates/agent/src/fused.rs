@@ -1,6 +1,6 @@
 //! The fused kind of network: hand-written kernels for multilayer perceptrons.
 
-use crate::network::{HostNetwork, Network, Pass, WithOutputs};
+use crate::network::{HostNetwork, Network, Pass, Step, WithOutputs};
 use striatum_kernels::{
     ActorCriticCpu, ActorCriticGpu, Backend, Cpu, Gpu, GpuBuffer, KernelError, MlpSpec, OptimizerArgs,
 };
@@ -47,6 +47,11 @@ impl Network<Cpu> for FusedNetwork {
 
     fn optimize(&mut self, _: &Cpu, args: OptimizerArgs<'_, Vec<f32>>) -> Result<(), KernelError> {
         self.inner.optimize(args);
+        Ok(())
+    }
+
+    fn step(&mut self, _: &Cpu, step: Step<'_, Cpu>) -> Result<(), KernelError> {
+        self.inner.step(step);
         Ok(())
     }
 

@@ -1,13 +1,11 @@
 //! The state of learning on a backend, and the one gradient step that PPO and A2C share.
 
-use crate::network::HostNetwork;
+use crate::network::{HostNetwork, Step};
 use crate::sequences;
 use crate::update::Report;
 use crate::{Network, NetworkSpec, Outcome, Rollout};
-use std::mem;
 use striatum_kernels::{
-    Backend, HeadLayout, KernelError, LogStd, LossParams, OptimizerArgs, OptimizerParams, PassArgs, Selection,
-    TakeColumnsArgs,
+    Backend, HeadLayout, KernelError, LogStd, LossParams, OptimizerParams, Selection, TakeColumnsArgs,
 };
 
 /// Weights, optimiser moments and the network of A agents.
@@ -66,6 +64,16 @@ pub(crate) struct StepSettings {
     pub normalize_advantages: bool,
     /// Approximate KL beyond which no more steps are taken; 0 is off.
     pub kl_limit: f32,
+}
+
+/// Rows of a rollout for one gradient step.
+#[derive(Clone, Copy)]
+pub(crate) struct Chosen {
+    /// The first one's place in the learner's order.
+    pub first: usize,
+    pub rows: usize,
+    /// Steps of the sequences that they are.
+    pub sequence: usize,
 }
 
 impl<B: Backend> Learner<B> {
@@ -294,44 +302,62 @@ impl<B: Backend> Learner<B> {
         }
     }
 
-    /// One gradient step of every agent on `rows` rows of its rollout, from `first` in its order on, which are sequences of so many
-    /// steps. False if no agent takes any more.
-    pub(crate) fn step(
-        &mut self,
-        rollout: &Rollout<B>,
-        first: usize,
-        rows: usize,
-        sequence: usize,
-    ) -> Result<bool, KernelError> {
-        let selection = Selection { rows: &self.order, stride: self.order_rows, first };
-        let batch = rollout.minibatch(rows, selection);
+    /// One gradient step of every agent on some rows of its rollout. False if no agent takes any more.
+    pub(crate) fn step(&mut self, rollout: &Rollout<B>, chosen: Chosen) -> Result<bool, KernelError> {
+        let selection = Selection { rows: &self.order, stride: self.order_rows, first: chosen.first };
+        let batch = rollout.minibatch(chosen.rows, selection);
         self.backend.advantage_moments(batch, self.normalize_advantages, &mut self.advantage_moments);
-        let (metrics, metrics_at) = self.report.metrics();
-        self.network.differentiate(
-            &self.backend,
-            PassArgs {
-                layout: &self.spec.head,
-                params: &self.loss_params,
-                batch,
-                is_first: mem::take(&mut self.is_first),
-                sequence,
-                observations: &rollout.observations,
-                moments: &self.advantage_moments,
-                log_std: self.log_std,
-                weights: &self.weights,
-                gradients: &mut self.gradients,
-                metrics,
-                metrics_at,
-            },
-        )?;
-        if !self.report.note_step(&self.backend, &self.kl_limits)? {
-            return Ok(false);
+        self.report.begin_step();
+        if self.kl_limits.iter().any(|&limit| limit > 0.0) {
+            let (network, backend, mut step) = self.begin_step(rollout, chosen);
+            network.differentiate(backend, step.pass())?;
+            if !self.report.limit(&self.backend, &self.kl_limits)? {
+                return Ok(false);
+            }
+            self.count_step();
+            let (network, backend, mut step) = self.begin_step(rollout, chosen);
+            network.optimize(backend, step.optimizer())?;
+        } else {
+            self.count_step();
+            let (network, backend, step) = self.begin_step(rollout, chosen);
+            network.step(backend, step)?;
         }
-        self.optimize()?;
+        self.is_first = false;
         Ok(true)
     }
 
-    fn optimize(&mut self) -> Result<(), KernelError> {
+    /// The network, and what it needs for the step under way.
+    fn begin_step<'a>(
+        &'a mut self,
+        rollout: &'a Rollout<B>,
+        Chosen { first, rows, sequence }: Chosen,
+    ) -> (&'a mut dyn Network<B>, &'a B, Step<'a, B>) {
+        let [(metrics, metrics_at), (grad_norm, grad_norm_at)] = self.report.places();
+        let step = Step::<B> {
+            layout: &self.spec.head,
+            params: &self.loss_params,
+            batch: rollout.minibatch(rows, Selection { rows: &self.order, stride: self.order_rows, first }),
+            is_first: self.is_first,
+            sequence,
+            observations: &rollout.observations,
+            moments: &self.advantage_moments,
+            log_std: self.log_std,
+            metrics,
+            metrics_at,
+            gradients: &mut self.gradients,
+            optimizer: &self.optimizer_params,
+            weights: &mut self.weights,
+            first_moment: &mut self.first_moment,
+            second_moment: &mut self.second_moment,
+            grad_norm,
+            grad_norm_at,
+        };
+        (&mut *self.network, &self.backend, step)
+    }
+
+    /// Counts the optimiser step of every agent that takes it, and lets the others rest.
+    fn count_step(&mut self) {
+        self.report.count_step();
         for (agent, params) in self.optimizer_params.iter_mut().enumerate() {
             if !self.report.is_active(agent) {
                 params.kind = OptimizerParams::REST;
@@ -345,18 +371,6 @@ impl<B: Backend> Learner<B> {
                 params.correction2 = power(params.beta2) as f32;
             }
         }
-        let (grad_norm, grad_norm_at) = self.report.grad_norms();
-        let args = OptimizerArgs {
-            agents: self.agents,
-            params: &self.optimizer_params,
-            gradients: &self.gradients,
-            weights: &mut self.weights,
-            first_moment: &mut self.first_moment,
-            second_moment: &mut self.second_moment,
-            grad_norm,
-            grad_norm_at,
-        };
-        self.network.optimize(&self.backend, args)
     }
 }
 

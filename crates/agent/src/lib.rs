@@ -22,7 +22,7 @@ pub use encoder::Encoder;
 pub use fused::{FusedGpuNetwork, FusedNetwork};
 pub use init::initial_weights;
 pub use learner::{Learner, LearnerState};
-pub use network::{HostNetwork, Network, OwnNetwork, Pass, WithOutputs};
+pub use network::{HostNetwork, Network, OwnNetwork, Pass, Step, WithOutputs};
 pub use ppo::update_ppo;
 pub use rollout::{Rollout, Transitions};
 pub use settings::*;

@@ -1,13 +1,16 @@
 //! The one thing that engines differ in: how observations become outputs, and a minibatch becomes gradients.
 
 use crate::NetworkSpec;
-use striatum_kernels::{Backend, Cpu, Gpu, KernelError, OptimizerArgs, PassArgs};
+use striatum_kernels::{Backend, Cpu, Gpu, KernelError, OptimizerArgs, PassArgs, StepArgs};
 
 /// What is done with the outputs of a forward pass, `[A, R, W]`, in the network's own memory.
 pub type WithOutputs<'a, B> = dyn FnMut(&<B as Backend>::Buffer) -> Result<(), KernelError> + 'a;
 
 /// The arguments of [`Network::differentiate`].
 pub type Pass<'a, B> = PassArgs<'a, <B as Backend>::Buffer, <B as Backend>::Indices>;
+
+/// The arguments of [`Network::step`].
+pub type Step<'a, B> = StepArgs<'a, <B as Backend>::Buffer, <B as Backend>::Indices>;
 
 /// A network on a backend, for A agents at once. R rows of observations become R output rows laid out as a
 /// [`HeadLayout`](striatum_kernels::HeadLayout); an agent's parameters lie in its *arena*, one flat vector of P numbers.
@@ -45,6 +48,15 @@ pub trait Network<B: Backend> {
         let weights = &mut *args.weights;
         backend.optimizer_step(OptimizerArgs { weights: &mut *weights, ..args });
         self.load(backend, weights)
+    }
+
+    /// A gradient step on a minibatch: [`differentiate`](Self::differentiate), then [`optimize`](Self::optimize).
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn step(&mut self, backend: &B, mut step: Step<'_, B>) -> Result<(), KernelError> {
+        self.differentiate(backend, step.pass())?;
+        self.optimize(backend, step.optimizer())
     }
 
     /// The same network for any thread of the host, if it runs there.

@@ -1,6 +1,6 @@
 //! Proximal policy optimisation (Schulman et al. 2017), with the details of CleanRL's `ppo.py` and Stable-Baselines3's `PPO`.
 
-use crate::learner::StepSettings;
+use crate::learner::{Chosen, StepSettings};
 use crate::{AgentUpdate, Learner, Outcome, PpoSettings, Rollout};
 use striatum_kernels::{Backend, KernelError, LossParams, Objective, OptimizerParams};
 use striatum_rng::{Purpose, Stream};
@@ -38,7 +38,7 @@ pub fn update_ppo<'a, B: Backend>(
             learner.shuffle(rollout.rows(), keys);
         }
         for minibatch in 0..minibatches {
-            if !learner.step(rollout, minibatch * rows, rows, sequence)? {
+            if !learner.step(rollout, Chosen { first: minibatch * rows, rows, sequence })? {
                 break 'epochs;
             }
         }

@@ -159,35 +159,37 @@ impl<B: Backend> Report<B> {
         self.before.copy_from_slice(optimizer_steps);
     }
 
-    /// Where the next step's metrics go.
-    pub(crate) fn metrics(&mut self) -> (&mut B::Buffer, usize) {
-        (&mut self.metrics, self.steps * self.agents * LOSS_METRICS)
+    /// Begins a step.
+    pub(crate) fn begin_step(&mut self) {
+        self.steps += 1;
     }
 
-    /// Where the gradient norms of the step go that was noted last.
-    pub(crate) fn grad_norms(&mut self) -> (&mut B::Buffer, usize) {
-        (&mut self.grad_norms, (self.steps - 1) * self.agents)
+    /// Where the step's metrics and gradient norms go: buffers, and places in them.
+    pub(crate) fn places(&mut self) -> [(&mut B::Buffer, usize); 2] {
+        let at = (self.steps - 1) * self.agents;
+        [(&mut self.metrics, at * LOSS_METRICS), (&mut self.grad_norms, at)]
     }
 
     pub(crate) fn is_active(&self, agent: usize) -> bool {
         self.active[agent]
     }
 
-    /// Counts a step for every agent whose policy is still within its KL limit (0 is off). False if there is none.
-    pub(crate) fn note_step(&mut self, backend: &B, kl_limits: &[f32]) -> Result<bool, KernelError> {
-        if kl_limits.iter().any(|&limit| limit > 0.0) {
-            let at = self.steps * self.agents * LOSS_METRICS;
-            backend.read(&self.metrics, at, &mut self.host_metrics)?;
-            for (agent, (active, &limit)) in self.active.iter_mut().zip(kl_limits).enumerate() {
-                let kl = loss_metrics(&self.host_metrics[agent * LOSS_METRICS..]).approx_kl;
-                *active &= limit <= 0.0 || kl <= limit;
-            }
+    /// Stops agents whose policy is beyond its KL limit (0 is off) by the step's metrics. False if none is left.
+    pub(crate) fn limit(&mut self, backend: &B, kl_limits: &[f32]) -> Result<bool, KernelError> {
+        let at = (self.steps - 1) * self.agents * LOSS_METRICS;
+        backend.read(&self.metrics, at, &mut self.host_metrics)?;
+        for (agent, (active, &limit)) in self.active.iter_mut().zip(kl_limits).enumerate() {
+            let kl = loss_metrics(&self.host_metrics[agent * LOSS_METRICS..]).approx_kl;
+            *active &= limit <= 0.0 || kl <= limit;
         }
-        self.steps += 1;
+        Ok(self.active.contains(&true))
+    }
+
+    /// Counts the step of every agent that takes it.
+    pub(crate) fn count_step(&mut self) {
         for (taken, &active) in self.taken.iter_mut().zip(&self.active) {
             *taken += usize::from(active);
         }
-        Ok(self.active.contains(&true))
     }
 
     /// Starts to fetch what the steps reported.

@@ -3,9 +3,12 @@
 use crate::actor_critic_loss::{TileOutputs, TiledLoss};
 use crate::lanes::prefetch;
 use crate::mlp::copy;
+use crate::optimizer::AgentArgs;
+use crate::pool::Parts;
 use crate::records::{AgentRecords, Records};
-use crate::{Cpu, Heads, LOSS_METRICS, MlpCpu, MlpSpec, OptimizerArgs, PassArgs, TilePass};
+use crate::{Cpu, Heads, LOSS_METRICS, Minibatch, MlpCpu, MlpSpec, OptimizerArgs, PassArgs, StepArgs, TilePass};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// A multilayer actor-critic of A agents on the CPU. A minibatch's rows are gathered, taken forward, weighed by the loss and taken back
 /// tile by tile on all threads; nothing is allocated once the largest minibatch has been seen.
@@ -33,7 +36,8 @@ impl ActorCriticCpu {
     }
 
     /// An optimiser step whose new parameters are taken over, on all threads at once; the same numbers as
-    /// [`Backend::optimizer_step`](crate::Backend::optimizer_step) and then [`load`](Self::load).
+    /// [`Backend::optimizer_step`](crate::Backend::optimizer_step) and then [`load`](Self::load), but for the order in which the norm is
+    /// added up.
     pub fn optimize(&mut self, args: OptimizerArgs<'_, Vec<f32>>) {
         self.mlp.optimize(args);
     }
@@ -54,39 +58,58 @@ impl ActorCriticCpu {
 
     /// Gradients and metrics of every agent's minibatch.
     pub fn differentiate(&mut self, args: PassArgs<'_, Vec<f32>, Vec<u32>>) {
-        let batch = args.batch;
-        let policy = &args.layout.policy;
-        batch.assert_lengths(policy.action_width(), Vec::len, Vec::len);
-        if args.is_first {
-            self.records.take_up(self.cpu.pool(), &batch, policy);
-        }
-        let asymmetric = args.is_asymmetric();
-        let (params, log_std_len) = (args.log_std.stride, args.layout.policy.log_std_len());
+        self.take_up(&args);
+        let (rows, asymmetric) = (args.batch.rows, args.is_asymmetric());
         for agent in 0..self.agents {
-            let log_std = args.log_std.at..args.log_std.at + log_std_len;
-            let weights = &args.weights[agent * params..][..params];
-            let gradients = &mut args.gradients[agent * params..][..params];
-            let tiles = batch.rows.div_ceil(self.mlp.tile_rows());
-            let networks = if self.mlp.is_apart(batch.rows) { 2 } else { 1 };
-            self.loss.begin(
-                networks * tiles,
-                args.params[agent],
-                &args.moments[4 * agent..],
-                &weights[log_std.clone()],
-            );
-            let observations = &args.observations[agent * batch.source_rows * self.inputs..];
-            let pass = Pass {
-                chosen: batch.chosen(agent),
-                records: self.records.of(agent),
-                observations,
-                inputs: self.inputs,
-                tiles,
-                loss: &self.loss,
-            };
-            self.mlp.train_pass(agent, batch.rows, asymmetric, &pass, gradients);
-            let metrics = args.metrics_at + agent * LOSS_METRICS;
-            self.loss.finish(&mut gradients[log_std], &mut args.metrics[metrics..metrics + LOSS_METRICS]);
+            self.begin(agent, &args);
+            let metrics = &mut args.metrics[args.metrics_at + agent * LOSS_METRICS..][..LOSS_METRICS];
+            let pass =
+                Pass::new(agent, &args.batch, (args.observations, self.inputs), (&self.records, &self.loss), metrics);
+            let own = agent * args.log_std.stride..(agent + 1) * args.log_std.stride;
+            self.mlp.train_pass(agent, rows, asymmetric, &pass, &mut args.gradients[own]);
         }
+    }
+
+    /// [`differentiate`](Self::differentiate) and then [`optimize`](Self::optimize), to the last bit, but that threads wait for each other
+    /// less often.
+    pub fn step(&mut self, mut args: StepArgs<'_, Vec<f32>, Vec<u32>>) {
+        self.take_up(&args.pass());
+        let (rows, asymmetric) = (args.batch.rows, args.pass().is_asymmetric());
+        let parameters = args.optimizer().parameters(Vec::len);
+        for agent in 0..self.agents {
+            self.begin(agent, &args.pass());
+            let metrics = &mut args.metrics[args.metrics_at + agent * LOSS_METRICS..][..LOSS_METRICS];
+            let pass =
+                Pass::new(agent, &args.batch, (args.observations, self.inputs), (&self.records, &self.loss), metrics);
+            let own = agent * parameters..(agent + 1) * parameters;
+            let step = AgentArgs {
+                params: args.optimizer[agent],
+                gradients: Parts::new(&mut args.gradients[own.clone()]),
+                weights: Parts::new(&mut args.weights[own.clone()]),
+                first_moment: Parts::new(&mut args.first_moment[own.clone()]),
+                second_moment: Parts::new(&mut args.second_moment[own]),
+                grad_norm: &mut args.grad_norm[args.grad_norm_at + agent],
+            };
+            self.mlp.step(agent, rows, asymmetric, &pass, step);
+        }
+    }
+
+    /// Takes up what is kept of a rollout.
+    fn take_up(&mut self, args: &PassArgs<'_, Vec<f32>, Vec<u32>>) {
+        let policy = &args.layout.policy;
+        args.batch.assert_lengths(policy.action_width(), Vec::len, Vec::len);
+        if args.is_first {
+            self.records.take_up(self.cpu.pool(), &args.batch, policy);
+        }
+    }
+
+    /// Begins the loss of an agent's minibatch.
+    fn begin(&mut self, agent: usize, args: &PassArgs<'_, Vec<f32>, Vec<u32>>) {
+        let tiles = args.batch.rows.div_ceil(self.mlp.tile_rows());
+        let networks = if self.mlp.is_apart(args.batch.rows) { 2 } else { 1 };
+        let log_std = &args.weights[agent * args.log_std.stride + args.log_std.at..];
+        let log_std = &log_std[..args.layout.policy.log_std_len()];
+        self.loss.begin(networks, tiles, args.params[agent], &args.moments[4 * agent..], log_std);
     }
 }
 
@@ -96,9 +119,28 @@ struct Pass<'a> {
     /// The agent's.
     observations: &'a [f32],
     inputs: usize,
-    /// How many there are, of actor or critic.
-    tiles: usize,
     loss: &'a TiledLoss,
+    metrics: Mutex<&'a mut [f32]>,
+}
+
+impl<'a> Pass<'a> {
+    /// An agent's; `observations` are all agents'.
+    fn new(
+        agent: usize,
+        batch: &Minibatch<'a, Vec<f32>, Vec<u32>>,
+        (observations, inputs): (&'a [f32], usize),
+        (records, loss): (&'a Records, &'a TiledLoss),
+        metrics: &'a mut [f32],
+    ) -> Self {
+        Self {
+            chosen: batch.chosen(agent),
+            records: records.of(agent),
+            observations: &observations[agent * batch.source_rows * inputs..],
+            inputs,
+            loss,
+            metrics: Mutex::new(metrics),
+        }
+    }
 }
 
 impl TilePass for Pass<'_> {
@@ -119,9 +161,11 @@ impl TilePass for Pass<'_> {
         d_outputs: &mut [f32],
         d_trunk: Option<&mut [f32]>,
     ) {
-        // Where they are apart, the policy's tiles come first.
-        let tile = if heads.has_policy() { tile } else { self.tiles + tile };
         let outputs = TileOutputs { outputs, d_outputs, d_trunk };
         self.loss.rows((tile, heads), self.records, &self.chosen[rows], outputs);
+    }
+
+    fn finish(&self, d_log_std: &mut [f32]) {
+        self.loss.finish(d_log_std, &mut self.metrics.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

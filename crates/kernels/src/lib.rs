@@ -35,7 +35,7 @@ mod td_error;
 mod unpack_bytes;
 
 pub use actor_critic::ActorCriticCpu;
-pub use actor_critic_loss::{LOSS_METRICS, LogStd, LossArgs, LossMetrics, LossParams, Objective, PassArgs};
+pub use actor_critic_loss::{LOSS_METRICS, LogStd, LossArgs, LossMetrics, LossParams, Objective, PassArgs, StepArgs};
 pub use backend::Backend;
 pub use column_moments::column_moments;
 pub use convolution::{Convolution, ConvolutionCpu, ConvolutionSpec, ConvolutionStep};

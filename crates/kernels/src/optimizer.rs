@@ -184,94 +184,128 @@ fn norm_part(numbers: &[f32]) -> f64 {
     sum_of_squares(numbers)
 }
 
-/// One agent's step under way: first the squares of every part, then changes of disjoint places, on any thread.
-pub(crate) struct AgentStep<'a> {
-    params: OptimizerParams,
-    gradients: &'a [f32],
-    /// Weights, first and second moment.
-    memory: [Parts<'a>; 3],
-    grad_norm: &'a mut f32,
-    /// Numbers of a part, and how many parts there are.
-    part: usize,
-    parts: usize,
-    /// Every part's sum of squares, the bits of an `f64`.
-    sums: [AtomicU64; MOST_PARTS],
+/// What one agent's step works on, `[P]` each.
+pub(crate) struct AgentArgs<'a> {
+    pub params: OptimizerParams,
+    pub gradients: Parts<'a>,
+    pub weights: Parts<'a>,
+    pub first_moment: Parts<'a>,
+    pub second_moment: Parts<'a>,
+    pub grad_norm: &'a mut f32,
 }
 
-impl<'a> AgentStep<'a> {
-    /// Every agent's step.
-    pub(crate) fn each(args: OptimizerArgs<'a, Vec<f32>>) -> impl Iterator<Item = Self> {
-        let parameters = args.parameters(Vec::len);
-        let part = parameters.div_ceil(MOST_PARTS).next_multiple_of(BLOCK).max(1);
-        let agents = |buffer: &'a mut Vec<f32>| buffer.chunks_exact_mut(parameters.max(1)).map(Parts::new);
-        let moments = agents(args.first_moment).zip(agents(args.second_moment));
-        let norms = args.grad_norm[args.grad_norm_at..].iter_mut();
-        args.params[..args.agents]
-            .iter()
-            .zip(args.gradients.chunks_exact(parameters.max(1)))
-            .zip(agents(args.weights).zip(moments).zip(norms))
-            .map(move |((&params, gradients), ((weights, (first, second)), grad_norm))| Self {
+impl<'a> OptimizerArgs<'a, Vec<f32>> {
+    /// Every agent's.
+    pub(crate) fn each_agent(self) -> impl Iterator<Item = AgentArgs<'a>> {
+        let parameters = self.parameters(Vec::len).max(1);
+        let agents = |buffer: &'a mut Vec<f32>| buffer.chunks_exact_mut(parameters).map(Parts::new);
+        let moments = agents(self.first_moment).zip(agents(self.second_moment));
+        let norms = self.grad_norm[self.grad_norm_at..].iter_mut();
+        let memory = agents(self.weights).zip(moments).zip(norms);
+        let given = self.params[..self.agents].iter().zip(self.gradients.chunks_exact(parameters));
+        given.zip(memory).map(|((&params, gradients), ((weights, (first_moment, second_moment)), grad_norm))| {
+            AgentArgs {
                 params,
-                gradients,
-                memory: [weights, first, second],
+                // SAFETY: an `AgentStep` takes no part of its gradients.
+                gradients: unsafe { Parts::fixed(gradients) },
+                weights,
+                first_moment,
+                second_moment,
                 grad_norm,
-                part,
-                parts: parameters.div_ceil(part),
-                sums: [const { AtomicU64::new(0) }; MOST_PARTS],
-            })
+            }
+        })
+    }
+}
+
+/// One agent's step under way: first the squares of every part, then changes of disjoint places, on any thread.
+pub(crate) struct AgentStep<'a> {
+    args: AgentArgs<'a>,
+    /// Every part's sum of squares, the bits of an `f64`.
+    sums: &'a [AtomicU64],
+    /// Once somebody has added them up, the norm's bits.
+    norm: AtomicU64,
+}
+
+/// No bits of an `f32`.
+const UNKNOWN: u64 = u64::MAX;
+
+impl<'a> AgentStep<'a> {
+    /// A step whose norm is added up in as many parts as there are `sums`.
+    pub(crate) fn new(args: AgentArgs<'a>, sums: &'a [AtomicU64]) -> Self {
+        Self { args, sums, norm: AtomicU64::new(UNKNOWN) }
     }
 
-    /// Parts of the norm.
-    pub(crate) fn parts(&self) -> usize {
-        self.parts
+    /// The agent's gradient.
+    pub(crate) fn gradients(&self) -> &Parts<'a> {
+        &self.args.gradients
     }
 
-    fn range(&self, part: usize) -> Range<usize> {
-        part * self.part..self.gradients.len().min((part + 1) * self.part)
+    /// Adds up a part of the norm, of the gradients that lie there.
+    ///
+    /// # Safety
+    /// Nobody may write there.
+    pub(crate) unsafe fn add_squares(&self, part: usize, place: Range<usize>) {
+        // SAFETY: by this function's contract.
+        let gradients = unsafe { self.args.gradients.shared(place) };
+        self.sums[part].store(norm_part(gradients).to_bits(), Ordering::Relaxed);
     }
 
-    /// Adds up a part of the norm.
-    pub(crate) fn add_squares(&self, part: usize) {
-        self.sums[part].store(norm_part(&self.gradients[self.range(part)]).to_bits(), Ordering::Relaxed);
-    }
-
+    /// Once all its parts are added up.
     fn norm(&self) -> f32 {
-        let sums = self.sums[..self.parts].iter().map(|sum| f64::from_bits(sum.load(Ordering::Relaxed)));
-        sums.sum::<f64>().sqrt() as f32
+        let known = self.norm.load(Ordering::Relaxed);
+        if known != UNKNOWN {
+            return f32::from_bits(known as u32);
+        }
+        let sums = self.sums.iter().map(|sum| f64::from_bits(sum.load(Ordering::Relaxed)));
+        let norm = sums.sum::<f64>().sqrt() as f32;
+        self.norm.store(u64::from(norm.to_bits()), Ordering::Relaxed);
+        norm
     }
 
     /// Takes the step of some parameters, once the norm is added up; gives the new ones if there is a step.
     ///
     /// # Safety
-    /// No two places may overlap.
+    /// No two places may overlap, and nobody may write gradients any more.
     pub(crate) unsafe fn change(&self, place: Range<usize>) -> Option<&[f32]> {
-        let norm = self.norm();
-        if !norm.is_finite() || self.params.kind == OptimizerParams::REST {
+        let (args, norm) = (&self.args, self.norm());
+        if !norm.is_finite() || args.params.kind == OptimizerParams::REST {
             return None;
         }
         // SAFETY: by this function's contract.
-        let [weights, first_moment, second_moment] =
-            self.memory.each_ref().map(|memory| unsafe { memory.part(place.clone()) });
-        let gradients = &self.gradients[place];
-        let part = Part { gradients, weights: &mut *weights, first_moment, second_moment };
-        step(part, &self.params, clip_coefficient(norm, self.params.max_grad_norm));
-        Some(weights)
+        let part = unsafe {
+            Part {
+                gradients: args.gradients.shared(place.clone()),
+                weights: args.weights.part(place.clone()),
+                first_moment: args.first_moment.part(place.clone()),
+                second_moment: args.second_moment.part(place.clone()),
+            }
+        };
+        step(part, &args.params, clip_coefficient(norm, args.params.max_grad_norm));
+        // SAFETY: as above.
+        Some(unsafe { args.weights.shared(place) })
     }
 
     /// Tells the norm.
     pub(crate) fn finish(self) {
-        *self.grad_norm = self.norm();
+        *self.args.grad_norm = self.norm();
     }
 }
 
 pub(crate) fn mirror(pool: &Pool, args: OptimizerArgs<'_, Vec<f32>>) {
-    for step in AgentStep::each(args) {
-        let norm = |_, part| step.add_squares(part);
+    let sums = [const { AtomicU64::new(0) }; MOST_PARTS];
+    for args in args.each_agent() {
+        let parameters = args.gradients.len();
+        let part = parameters.div_ceil(MOST_PARTS).next_multiple_of(BLOCK);
+        let parts = parameters.div_ceil(part);
+        let range = |number: usize| number * part..parameters.min((number + 1) * part);
+        let step = AgentStep::new(args, &sums[..parts]);
+        // SAFETY: the gradients are whole.
+        let norm = |_, part| unsafe { step.add_squares(part, range(part)) };
         let change = |_, part| {
-            // SAFETY: parts lie apart.
-            unsafe { step.change(step.range(part)) };
+            // SAFETY: parts lie apart, and the gradients are whole.
+            unsafe { step.change(range(part)) };
         };
-        pool.phases(step.parts > 1, &[(step.parts, &norm), (step.parts, &change)]);
+        pool.phases(parts > 1, &[(parts, &norm), (parts, &change)]);
         step.finish();
     }
 }

@@ -18,7 +18,7 @@ const PATIENCE: u32 = 2000;
 const RESPECT: u32 = 256;
 
 /// The most phases of a job.
-const PHASES: usize = 3;
+const PHASES: usize = 4;
 
 thread_local! {
     static THREAD: Cell<usize> = const { Cell::new(0) };
@@ -35,9 +35,9 @@ struct Shared {
     /// The current job; written only while none is open and no worker is inside one.
     work: UnsafeCell<Option<*const Work>>,
     /// Number of the open job, 0 if there is none.
-    open: AtomicU64,
+    open: Apart<AtomicU64>,
     /// Workers inside a job, or about to find that it is closed.
-    inside: AtomicUsize,
+    inside: Apart<AtomicUsize>,
     panicked: AtomicBool,
     stop: AtomicBool,
     asleep: Mutex<usize>,
@@ -66,10 +66,13 @@ pub(crate) struct Pool {
 /// A phase of a job: how many items it has, and what is done, `(thread, item)`.
 pub(crate) type Phase<'a> = (usize, &'a (dyn Fn(usize, usize) + Sync));
 
-/// A counter a phase, on a cache line of their own.
+/// A counter a phase.
+type Counters = Apart<[AtomicUsize; PHASES]>;
+
+/// On cache lines of its own, of which processors fetch two.
 #[derive(Default)]
-#[repr(align(64))]
-struct Counters([AtomicUsize; PHASES]);
+#[repr(align(128))]
+struct Apart<T>(T);
 
 /// Items that a thread has taken of a share, counted as done when dropped: at once, because others watch the counter.
 struct Taken<'a> {
@@ -113,8 +116,8 @@ impl Pool {
         let threads = threads.max(1);
         let shared = Arc::new(Shared {
             work: UnsafeCell::new(None),
-            open: AtomicU64::new(0),
-            inside: AtomicUsize::new(0),
+            open: Apart(AtomicU64::new(0)),
+            inside: Apart(AtomicUsize::new(0)),
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             asleep: Mutex::new(0),
@@ -194,15 +197,15 @@ impl Pool {
         unsafe { *shared.work.get() = Some(core::mem::transmute::<*const (dyn Fn(usize) + Sync), *const Work>(work)) };
         let sleepers = {
             let asleep = shared.asleep.lock().unwrap_or_else(PoisonError::into_inner);
-            shared.open.store(*jobs, Ordering::SeqCst);
+            shared.open.0.store(*jobs, Ordering::SeqCst);
             *asleep
         };
         if sleepers > 0 {
             shared.wake.notify_all();
         }
         let own = catch_unwind(AssertUnwindSafe(|| work(0)));
-        shared.open.store(0, Ordering::SeqCst);
-        wait_until(|| shared.inside.load(Ordering::SeqCst) == 0);
+        shared.open.0.store(0, Ordering::SeqCst);
+        wait_until(|| shared.inside.0.load(Ordering::SeqCst) == 0);
         if let Err(panic) = own {
             std::panic::resume_unwind(panic);
         }
@@ -219,21 +222,21 @@ impl Shared {
             if self.stop.load(Ordering::SeqCst) {
                 return;
             }
-            self.inside.fetch_add(1, Ordering::SeqCst);
-            if self.open.load(Ordering::SeqCst) == seen {
+            self.inside.0.fetch_add(1, Ordering::SeqCst);
+            if self.open.0.load(Ordering::SeqCst) == seen {
                 // SAFETY: inside, and the job is open; see `Sync` above.
                 let work = unsafe { (*self.work.get()).map(|work| &*work) };
                 if catch_unwind(AssertUnwindSafe(|| work.inspect(|work| work(index)))).is_err() {
                     self.panicked.store(true, Ordering::Relaxed);
                 }
             }
-            self.inside.fetch_sub(1, Ordering::SeqCst);
+            self.inside.0.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
     /// Waits for an open job other than number `seen`, or for the end; gives its number.
     fn next(&self, seen: u64) -> u64 {
-        let new = || match self.open.load(Ordering::SeqCst) {
+        let new = || match self.open.0.load(Ordering::SeqCst) {
             0 => None,
             now => (now != seen).then_some(now),
         };
@@ -261,7 +264,7 @@ impl Drop for Pool {
         {
             let _asleep = self.shared.asleep.lock().unwrap_or_else(PoisonError::into_inner);
             self.shared.stop.store(true, Ordering::SeqCst);
-            self.shared.open.store(u64::MAX, Ordering::SeqCst);
+            self.shared.open.0.store(u64::MAX, Ordering::SeqCst);
         }
         self.shared.wake.notify_all();
         for worker in self.workers.drain(..) {
@@ -286,6 +289,14 @@ impl<'a, T> Parts<'a, T> {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
+    /// Parts of a slice that is only read.
+    ///
+    /// # Safety
+    /// No [`part`](Self::part) may be taken.
+    pub(crate) unsafe fn fixed(slice: &'a [T]) -> Self {
+        Self { start: slice.as_ptr().cast_mut(), len: slice.len(), slice: PhantomData }
+    }
+
     /// # Safety
     /// No two parts in use may overlap.
     #[expect(clippy::mut_from_ref, reason = "parts are disjoint by contract")]
@@ -293,6 +304,26 @@ impl<'a, T> Parts<'a, T> {
         assert!(range.start <= range.end && range.end <= self.len);
         // SAFETY: inside the slice by the check, and exclusive by this function's contract.
         unsafe { core::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+
+    /// A part to read.
+    ///
+    /// # Safety
+    /// No [`part`](Self::part) in use may overlap.
+    pub(crate) unsafe fn shared(&self, range: Range<usize>) -> &[T] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: inside the slice by the check, and written by nobody by this function's contract.
+        unsafe { core::slice::from_raw_parts(self.start.add(range.start), range.len()) }
+    }
+
+    /// Where a range begins, of which not everything need be the caller's.
+    pub(crate) fn start_of(&self, range: Range<usize>) -> *mut T {
+        assert!(range.start <= range.end && range.end <= self.len);
+        self.start.wrapping_add(range.start)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 }
 

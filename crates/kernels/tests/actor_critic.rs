@@ -12,6 +12,7 @@ use optimizer::{State, adam, numbers, rms_prop};
 use pass::{Case, Outcome, specs};
 use striatum_kernels::{
     ActorCriticCpu, Backend, Cpu, LOSS_METRICS, LossArgs, MlpCpu, MlpSpec, Objective, OptimizerArgs, OptimizerParams,
+    StepArgs,
 };
 use striatum_rng::{Purpose, Stream};
 
@@ -110,7 +111,7 @@ fn threads_do_not_change_a_bit() {
 }
 
 /// Outputs after some steps, and the state that they leave, by `optimize` or kernel by kernel.
-fn optimized(spec: &MlpSpec, threads: usize, together: bool) -> (State, Vec<f32>) {
+fn optimized(spec: &MlpSpec, threads: usize, together: bool, max_grad_norm: f32) -> (State, Vec<f32>) {
     const AGENTS: usize = 2;
     let (cpu, count) = (Cpu::with_threads(threads), spec.param_count());
     let mut state = State::random(AGENTS, count, 3);
@@ -123,14 +124,15 @@ fn optimized(spec: &MlpSpec, threads: usize, together: bool) -> (State, Vec<f32>
         [rms_prop(), rms_prop()],
         [adam(3), adam(3)],
     ];
-    for (step, params) in steps.iter().enumerate() {
+    for (step, mut params) in steps.into_iter().enumerate() {
+        params.iter_mut().for_each(|params| params.max_grad_norm = max_grad_norm);
         let mut gradients = numbers(&mut stream, AGENTS * count);
         if step == 3 {
             gradients[count / 2] = f32::NAN;
         }
         let args = OptimizerArgs {
             agents: AGENTS,
-            params,
+            params: &params,
             gradients: &gradients,
             weights: &mut state.weights,
             first_moment: &mut state.first_moment,
@@ -152,27 +154,100 @@ fn optimized(spec: &MlpSpec, threads: usize, together: bool) -> (State, Vec<f32>
     (state, outputs)
 }
 
-#[test]
-fn a_step_and_its_loading_in_one_are_the_same_bits() {
-    // The last one is large enough for several threads, and its rows for several panels.
+/// Every kind of network, the last one large enough for several threads, and its rows for several panels.
+fn specs_and_a_wide_one() -> Vec<MlpSpec> {
     let wide = MlpSpec { inputs: 70, hidden: vec![70, 40], ..specs()[0].clone() };
-    for spec in specs().into_iter().chain([wide]) {
-        let (expected, outputs) = optimized(&spec, 1, false);
-        assert!(expected.grad_norm[0].is_nan() && expected.weights.iter().all(|w| w.is_finite()));
-        for threads in [1, 3] {
-            let (mut found, found_outputs) = optimized(&spec, threads, true);
-            assert!(found.grad_norm[0].is_nan());
-            found.grad_norm[0] = expected.grad_norm[0];
-            let bits = |numbers: &[f32]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-            for (a, b) in [
-                (&found.weights, &expected.weights),
-                (&found.first_moment, &expected.first_moment),
-                (&found.second_moment, &expected.second_moment),
-                (&found.grad_norm, &expected.grad_norm),
-                (&found_outputs, &outputs),
-            ] {
-                assert_eq!(bits(a), bits(b), "{threads} threads: {spec:?}");
+    specs().into_iter().chain([wide]).collect()
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn a_step_and_its_loading_in_one_are_the_same_bits_but_for_the_norms_last_ones() {
+    for spec in specs_and_a_wide_one() {
+        for max_grad_norm in [f32::INFINITY, 0.5] {
+            let (expected, outputs) = optimized(&spec, 1, false, max_grad_norm);
+            assert!(expected.grad_norm[0].is_nan() && expected.weights.iter().all(|w| w.is_finite()));
+            for threads in [1, 3] {
+                let (found, found_outputs) = optimized(&spec, threads, true, max_grad_norm);
+                assert!(found.grad_norm[0].is_nan());
+                let norms = [found.grad_norm[1], expected.grad_norm[1]];
+                assert!((norms[0] / norms[1] - 1.0).abs() < 1e-6, "{norms:?}: {spec:?}");
+                for (a, b) in [
+                    (&found.weights, &expected.weights),
+                    (&found.first_moment, &expected.first_moment),
+                    (&found.second_moment, &expected.second_moment),
+                    (&found_outputs, &outputs),
+                ] {
+                    if max_grad_norm.is_infinite() {
+                        assert_eq!(bits(a), bits(b), "{threads} threads: {spec:?}");
+                    } else {
+                        let near = a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs().max(1.0));
+                        assert!(near, "{threads} threads: {spec:?}");
+                    }
+                }
             }
+        }
+    }
+}
+
+/// What a gradient step leaves: the state, gradients and metrics, and outputs; by `step`, or by `differentiate` and `optimize`.
+fn stepped(case: &Case, threads: usize, together: bool) -> (State, Outcome, Vec<f32>) {
+    let cpu = Cpu::with_threads(threads);
+    let mut network = ActorCriticCpu::new(&case.spec, case.agents, &cpu);
+    let mut state = State::new(case.agents, Vec::new());
+    let mut params = vec![adam(1); case.agents];
+    params[0].kind = OptimizerParams::REST;
+    let outcome = case.run(&cpu, |args| {
+        state = State::new(case.agents, args.weights.clone());
+        network.load(&state.weights);
+        let mut step = StepArgs {
+            layout: args.layout,
+            params: args.params,
+            batch: args.batch,
+            is_first: args.is_first,
+            sequence: args.sequence,
+            observations: args.observations,
+            moments: args.moments,
+            log_std: args.log_std,
+            metrics: args.metrics,
+            metrics_at: args.metrics_at,
+            gradients: args.gradients,
+            optimizer: &params,
+            weights: &mut state.weights,
+            first_moment: &mut state.first_moment,
+            second_moment: &mut state.second_moment,
+            grad_norm: &mut state.grad_norm,
+            grad_norm_at: 0,
+        };
+        if together {
+            network.step(step);
+        } else {
+            network.differentiate(step.pass());
+            network.optimize(step.optimizer());
+        }
+    });
+    let mut outputs = vec![f32::NAN; case.agents * 5 * case.spec.head.width()];
+    let observations = numbers(&mut Stream::new(4, Purpose::User, 0, 0), case.agents * 5 * case.spec.inputs);
+    network.forward(&observations, 5, &mut outputs);
+    (state, outcome, outputs)
+}
+
+#[test]
+fn a_whole_step_at_once_is_its_halves_to_the_last_bit() {
+    for (i, spec) in specs_and_a_wide_one().into_iter().enumerate() {
+        let case = Case::random(&spec, [2, [40, 130, 301, 700][i % 4]], OBJECTIVES[i % 2], i as u64);
+        let (expected, outcome, outputs) = stepped(&case, 1, false);
+        assert!(expected.grad_norm.iter().all(|&norm| norm > 0.0));
+        assert_eq!(&expected.weights[..spec.param_count()], &case.weights[..spec.param_count()], "one that rests");
+        assert_ne!(&expected.weights[spec.param_count()..], &case.weights[spec.param_count()..], "one that does not");
+        for threads in [1, 2, 3] {
+            let (found, found_outcome, found_outputs) = stepped(&case, threads, true);
+            assert_eq!(found, expected, "{threads} threads: {spec:?}");
+            assert_eq!(found_outcome, outcome, "{threads} threads: {spec:?}");
+            assert_eq!(found_outputs, outputs, "{threads} threads: {spec:?}");
         }
     }
 }

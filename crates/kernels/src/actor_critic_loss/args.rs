@@ -1,6 +1,6 @@
 //! What the loss, and a network's whole pass with it, are given and give.
 
-use crate::{HeadLayout, Minibatch};
+use crate::{HeadLayout, Minibatch, OptimizerArgs, OptimizerParams};
 use bytemuck::{Pod, Zeroable};
 
 /// What the policy's loss is.
@@ -147,6 +147,63 @@ impl<B, I> PassArgs<'_, B, I> {
     /// Whether some agent's heads learn from another gradient than what is below them.
     pub fn is_asymmetric(&self) -> bool {
         self.layout.dual && self.params.iter().any(|params| params.kappa != 0.0)
+    }
+}
+
+/// What a network needs for a gradient step on a minibatch: fields as of [`PassArgs`] and [`OptimizerArgs`].
+#[derive(Debug)]
+#[expect(missing_docs, reason = "they are documented there")]
+pub struct StepArgs<'a, B, I> {
+    pub layout: &'a HeadLayout,
+    pub params: &'a [LossParams],
+    pub batch: Minibatch<'a, B, I>,
+    pub is_first: bool,
+    pub sequence: usize,
+    pub observations: &'a B,
+    pub moments: &'a B,
+    pub log_std: LogStd,
+    pub metrics: &'a mut B,
+    pub metrics_at: usize,
+    pub gradients: &'a mut B,
+    pub optimizer: &'a [OptimizerParams],
+    pub weights: &'a mut B,
+    pub first_moment: &'a mut B,
+    pub second_moment: &'a mut B,
+    pub grad_norm: &'a mut B,
+    pub grad_norm_at: usize,
+}
+
+impl<B, I> StepArgs<'_, B, I> {
+    /// Its pass.
+    pub fn pass(&mut self) -> PassArgs<'_, B, I> {
+        PassArgs {
+            layout: self.layout,
+            params: self.params,
+            batch: self.batch,
+            is_first: self.is_first,
+            sequence: self.sequence,
+            observations: self.observations,
+            moments: self.moments,
+            log_std: self.log_std,
+            weights: &*self.weights,
+            gradients: &mut *self.gradients,
+            metrics: &mut *self.metrics,
+            metrics_at: self.metrics_at,
+        }
+    }
+
+    /// Its optimiser step.
+    pub fn optimizer(&mut self) -> OptimizerArgs<'_, B> {
+        OptimizerArgs {
+            agents: self.batch.agents,
+            params: self.optimizer,
+            gradients: &*self.gradients,
+            weights: &mut *self.weights,
+            first_moment: &mut *self.first_moment,
+            second_moment: &mut *self.second_moment,
+            grad_norm: &mut *self.grad_norm,
+            grad_norm_at: self.grad_norm_at,
+        }
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn mirror(pool: &Pool, args: LossArgs<'_, Vec<f32>, Vec<u32>>) {
         let at = agent * args.log_std.stride + args.log_std.at;
         let log_std = at..at + log_std_len;
         let tiles = batch.rows.div_ceil(TILE);
-        loss.begin(tiles, args.params[agent], &args.moments[4 * agent..], &args.weights[log_std.clone()]);
+        loss.begin(1, tiles, args.params[agent], &args.moments[4 * agent..], &args.weights[log_std.clone()]);
         for tile in 0..tiles {
             let rows = tile * TILE..batch.rows.min((tile + 1) * TILE);
             let part = (agent * batch.rows + rows.start) * width..(agent * batch.rows + rows.end) * width;

@@ -6,7 +6,7 @@ use crate::distribution::{Categorical, Gaussian};
 use crate::records::AgentRecords;
 use crate::{HeadLayout, Heads, Policy};
 use bytemuck::Zeroable;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a network made of a tile's rows, and where the loss puts its gradients; `[rows, W]` each, of which only the columns of its heads
 /// are read and written.
@@ -21,10 +21,11 @@ pub(crate) struct TileOutputs<'a> {
 pub(crate) struct TiledLoss {
     layout: HeadLayout,
     tiles: Vec<Mutex<Tile>>,
-    /// Tiles of the minibatch under way, and what it starts from.
+    /// Tiles of the minibatch under way, those of every network counted, and of one network; what it starts from.
     count: usize,
+    of_network: usize,
     start: Start,
-    log_std_sums: Vec<f64>,
+    log_std_sums: Mutex<Vec<f64>>,
 }
 
 /// What every tile of a minibatch starts from. It takes that up itself, on its own thread, in whose cache it lies.
@@ -42,17 +43,24 @@ enum Tile {
 
 impl TiledLoss {
     pub(crate) fn new(layout: &HeadLayout) -> Self {
-        let log_std_sums = vec![0.0; layout.policy.log_std_len()];
+        let log_std_sums = Mutex::new(vec![0.0; layout.policy.log_std_len()]);
         let start = Start { params: LossParams::zeroed(), moments: [0.0; 3], log_std: Vec::new() };
-        Self { layout: layout.clone(), tiles: Vec::new(), count: 0, start, log_std_sums }
+        Self { layout: layout.clone(), tiles: Vec::new(), count: 0, of_network: 0, start, log_std_sums }
     }
 
-    /// Starts a minibatch of `tiles` tiles, those of every network counted; `moments` are those of
+    /// Starts a minibatch of `tiles` tiles in each of so many networks that are apart; `moments` are those of
     /// [`Backend::advantage_moments`](crate::Backend::advantage_moments).
-    pub(crate) fn begin(&mut self, tiles: usize, params: LossParams, moments: &[f32], log_std: &[f32]) {
+    pub(crate) fn begin(
+        &mut self,
+        networks: usize,
+        tiles: usize,
+        params: LossParams,
+        moments: &[f32],
+        log_std: &[f32],
+    ) {
         let layout = &self.layout;
-        self.tiles.resize_with(tiles.max(self.tiles.len()), || Mutex::new(Tile::new(layout)));
-        self.count = tiles;
+        (self.count, self.of_network) = (networks * tiles, tiles);
+        self.tiles.resize_with(self.count.max(self.tiles.len()), || Mutex::new(Tile::new(layout)));
         (self.start.params, self.start.moments) = (params, [moments[0], moments[1], moments[2]]);
         self.start.log_std.clear();
         self.start.log_std.extend_from_slice(log_std);
@@ -66,7 +74,9 @@ impl TiledLoss {
         rows: &[u32],
         outputs: TileOutputs<'_>,
     ) {
-        let mut tile = self.tiles[tile].lock().unwrap_or_else(PoisonError::into_inner);
+        // Where they are apart, the policy's tiles come first.
+        let tile = if heads.has_policy() { tile } else { self.of_network + tile };
+        let mut tile = lock(&self.tiles[tile]);
         tile.begin(&self.start);
         match &mut *tile {
             Tile::Categorical(loss, block) if Block::takes(loss, records) => {
@@ -77,14 +87,15 @@ impl TiledLoss {
         }
     }
 
-    /// Writes the gradient with respect to `log_std`, and the [`LossMetrics`](crate::LossMetrics).
-    pub(crate) fn finish(&mut self, d_log_std: &mut [f32], metrics: &mut [f32]) {
+    /// Writes the gradient with respect to `log_std`, and the [`LossMetrics`](crate::LossMetrics), once all rows have been taken.
+    pub(crate) fn finish(&self, d_log_std: &mut [f32], metrics: &mut [f32]) {
         let mut sums = [0.0; LOSS_METRICS];
-        self.log_std_sums.fill(0.0);
-        for tile in &mut self.tiles[..self.count] {
-            match tile.get_mut().unwrap_or_else(PoisonError::into_inner) {
-                Tile::Categorical(loss, _) => loss.add_to(&mut sums, &mut self.log_std_sums),
-                Tile::Gaussian(loss) => loss.add_to(&mut sums, &mut self.log_std_sums),
+        let mut log_std_sums = lock(&self.log_std_sums);
+        log_std_sums.fill(0.0);
+        for tile in &self.tiles[..self.count] {
+            match &*lock(tile) {
+                Tile::Categorical(loss, _) => loss.add_to(&mut sums, &mut log_std_sums),
+                Tile::Gaussian(loss) => loss.add_to(&mut sums, &mut log_std_sums),
             }
         }
         d_log_std.fill(0.0);
@@ -92,11 +103,15 @@ impl TiledLoss {
         if self.count == 0 {
             return;
         }
-        match self.tiles[0].get_mut().unwrap_or_else(PoisonError::into_inner) {
-            Tile::Categorical(loss, _) => loss.finish(&sums, &self.log_std_sums, d_log_std, metrics),
-            Tile::Gaussian(loss) => loss.finish(&sums, &self.log_std_sums, d_log_std, metrics),
+        match &*lock(&self.tiles[0]) {
+            Tile::Categorical(loss, _) => loss.finish(&sums, &log_std_sums, d_log_std, metrics),
+            Tile::Gaussian(loss) => loss.finish(&sums, &log_std_sums, d_log_std, metrics),
         }
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tile {

@@ -5,7 +5,10 @@
 #[repr(C, align(64))]
 struct Line([f32; 16]);
 
-/// A zeroed slice of `f32` that starts on a cache line.
+/// Numbers of 4 KiB. Processors prefetch within so much beyond what a thread reads: what another thread writes begins no sooner.
+pub(crate) const GAP: usize = 1024;
+
+/// A zeroed slice of `f32` that starts on a cache line, with a [`GAP`] behind it.
 pub(crate) struct Buffer {
     lines: Vec<Line>,
     len: usize,
@@ -13,7 +16,7 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     pub(crate) fn new(len: usize) -> Self {
-        Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+        Self { lines: vec![Line([0.0; 16]); (len + GAP).div_ceil(16)], len }
     }
 
     pub(crate) fn as_slice(&self) -> &[f32] {

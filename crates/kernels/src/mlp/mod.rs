@@ -15,6 +15,7 @@ mod simd;
 mod sparse;
 mod spec;
 mod tile;
+mod training;
 
 pub use activation::mlp_activate;
 pub(crate) use buffer::Buffer;

@@ -1,6 +1,7 @@
 //! Weights in the order in which a product reads them, and gradients back into the arena's order.
 
 use super::plan::{Layer, Network, Piece, PieceKind, Plan};
+use super::simd::{Job, Simd, SimdLevel};
 use crate::pool::Parts;
 
 /// Offset of `[row, col]` in a `[rows, cols]` matrix packed in panels of two vectors (the last may be one).
@@ -14,18 +15,18 @@ struct Panels {
     at: usize,
     rows: usize,
     cols: usize,
-    lanes: usize,
+    level: SimdLevel,
 }
 
 impl Panels {
     /// Where `[row, col]` is; the panel's next columns follow.
     fn place(&self, row: usize, col: usize) -> usize {
-        self.at + packed_at(self.rows, self.cols, self.lanes, row, col)
+        self.at + packed_at(self.rows, self.cols, self.level.lanes(), row, col)
     }
 
     /// Columns `from..to`, cut where panels begin: the first of each run, and how many.
     fn runs(&self, from: usize, to: usize) -> impl Iterator<Item = (usize, usize)> {
-        let wide = 2 * self.lanes;
+        let wide = 2 * self.level.lanes();
         let next = move |&(col, len): &(usize, usize)| {
             let start = col + len;
             (start < to).then(|| (start, (wide - start % wide).min(to - start)))
@@ -45,10 +46,42 @@ impl Panels {
     /// Puts the transpose of `from`, `[.., width]`, at `[row, col]`.
     fn fill_transposed(&self, (row, col): (usize, usize), from: &[f32], width: usize, packed: &Parts<'_>) {
         for (start, len) in self.runs(col, col + from.len() / width) {
-            let lines = &from[(start - col) * width..][..len * width];
-            for i in 0..width {
-                let to = part(packed, self.place(row + i, start), len);
-                to.iter_mut().zip(lines.chunks_exact(width)).for_each(|(to, line)| *to = line[i]);
+            let from = from[(start - col) * width..][..len * width].as_ptr();
+            let place = self.place(row, start);
+            let ld = self.place(1, start) - self.place(0, start);
+            let to = packed.start_of(place..place + (width - 1) * ld + len);
+            // SAFETY: both have their `len` times `width` numbers there, and `level` was checked when the plan was made.
+            unsafe { self.level.run(Transpose { rows: len, cols: width, from, to, ld }) };
+        }
+    }
+}
+
+/// `to[j, i] = from[i, j]`, where rows of `from` follow each other and those of `to` are `ld` apart.
+struct Transpose {
+    rows: usize,
+    cols: usize,
+    from: *const f32,
+    to: *mut f32,
+    ld: usize,
+}
+
+impl Job for Transpose {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { rows, cols, from, to, ld } = self;
+        let whole = |len: usize| len - len % S::LANES;
+        // SAFETY: by the caller's contract.
+        unsafe {
+            for i in (0..whole(rows)).step_by(S::LANES) {
+                for j in (0..whole(cols)).step_by(S::LANES) {
+                    S::transpose((from.add(i * cols + j), cols), (to.add(j * ld + i), ld));
+                }
+            }
+            for j in 0..cols {
+                let done = if j < whole(cols) { whole(rows) } else { 0 };
+                for i in done..rows {
+                    *to.add(j * ld + i) = *from.add(i * cols + j);
+                }
             }
         }
     }
@@ -89,7 +122,7 @@ fn part<'a>(packed: &'a Parts<'_>, at: usize, len: usize) -> &'a mut [f32] {
 
 impl Plan {
     fn panels(&self, at: usize, rows: usize, cols: usize) -> Panels {
-        Panels { at, rows, cols, lanes: self.level.lanes() }
+        Panels { at, rows, cols, level: self.level }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where everything lies: parameters, packed weights, activations, gradients.
 
-use super::{Activation, MlpSpec, SimdLevel};
+use super::{Activation, MlpSpec, SimdLevel, buffer::GAP};
 use core::ops::Range;
 
 /// A hidden layer.
@@ -160,6 +160,12 @@ impl Builder {
         self.arena - len
     }
 
+    /// Keeps what follows away from what another thread may write meanwhile.
+    fn gap(&mut self) {
+        self.packed.take(GAP);
+        self.gradient_start += GAP;
+    }
+
     /// `width` in whole vectors, and the distance of rows: more by a line where rows would fall into few sets of the
     /// first cache.
     fn pad(&self, width: usize) -> (usize, usize) {
@@ -243,6 +249,7 @@ impl Plan {
             vec![b.network(spec, actor_layers, actor_heads, 0)]
         } else {
             let actor = b.network(spec, actor_layers, actor_heads, 0);
+            b.gap();
             let critic_layers = b.layers(spec);
             let critic_heads = vec![b.head(features, head.value_heads, 0)];
             vec![actor, b.network(spec, critic_layers, critic_heads, head.values_at())]
@@ -262,12 +269,24 @@ impl Plan {
             log_std_len: head.policy.log_std_len(),
             packed_len: b.packed.0,
             tile_len: b.tile.0,
-            gradient_len: b.gradient_start,
+            gradient_len: b.gradient_start + GAP,
             widest: networks.iter().flat_map(|n| &n.layers).map(|l| l.ld).max().unwrap_or(0),
             widest_head: networks.iter().map(|n| n.columns_padded).max().unwrap_or(0),
             pieces: networks.iter().enumerate().flat_map(pieces).collect(),
             networks,
         }
+    }
+}
+
+impl Plan {
+    /// Places of the arena that are taken up one by one: the pieces', and that of `log_std`.
+    pub(super) fn places(&self) -> usize {
+        self.pieces.len() + 1
+    }
+
+    /// One of them.
+    pub(super) fn place(&self, number: usize) -> Range<usize> {
+        self.pieces.get(number).map_or(self.params - self.log_std_len..self.params, Piece::place)
     }
 }
 

@@ -117,6 +117,16 @@ pub(crate) trait Simd: Copy {
     unsafe fn split(v: Self::V) -> [Self::V; 2];
     /// The sum of the lanes, always in the same order.
     unsafe fn sum(v: Self::V) -> f32;
+    /// `to[j, i] = from[i, j]` for as many rows and columns as there are lanes; rows are so far apart.
+    #[inline(always)]
+    unsafe fn transpose((from, ld): (*const f32, usize), (to, to_ld): (*mut f32, usize)) {
+        for j in 0..Self::LANES {
+            for i in 0..Self::LANES {
+                // SAFETY: by the trait's contract.
+                unsafe { *to.add(j * to_ld + i) = *from.add(i * ld + j) };
+            }
+        }
+    }
 }
 
 /// Plain Rust, four numbers at a time.
@@ -217,7 +227,7 @@ impl Simd for Portable {
 /// Forwards one-line methods to intrinsics.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! simd {
-    ($name:ident, $v:ty, $lanes:literal, $rows:literal, { $(fn $f:ident($($a:ident: $t:ty),*) $(-> $r:ty)? = $e:expr;)* }) => {
+    ($name:ident, $v:ty, $lanes:literal, $rows:literal, $([$transpose:path],)? { $(fn $f:ident($($a:ident: $t:ty),*) $(-> $r:ty)? = $e:expr;)* }) => {
         impl super::Simd for $name {
             type V = $v;
             const LANES: usize = $lanes;
@@ -227,6 +237,11 @@ macro_rules! simd {
                 // SAFETY: by the trait's contract.
                 unsafe { $e }
             })*
+            $(#[inline(always)]
+            unsafe fn transpose(from: (*const f32, usize), to: (*mut f32, usize)) {
+                // SAFETY: by the trait's contract.
+                unsafe { $transpose(from, to) }
+            })?
         }
     };
 }
@@ -240,7 +255,7 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub(super) struct Avx512;
 
-    simd!(Avx2, __m256, 8, 6, {
+    simd!(Avx2, __m256, 8, 6, [transpose8], {
         fn load(from: *const f32) -> __m256 = _mm256_loadu_ps(from);
         fn store(to: *mut f32, v: __m256) = _mm256_storeu_ps(to, v);
         fn gather(from: *const f32, offsets: *const i32) -> __m256 =
@@ -274,7 +289,7 @@ mod x86 {
         };
     });
 
-    simd!(Avx512, __m512, 16, 8, {
+    simd!(Avx512, __m512, 16, 8, [transpose16], {
         fn load(from: *const f32) -> __m512 = _mm512_loadu_ps(from);
         fn store(to: *mut f32, v: __m512) = _mm512_storeu_ps(to, v);
         fn gather(from: *const f32, offsets: *const i32) -> __m512 =
@@ -303,6 +318,75 @@ mod x86 {
         };
         fn sum(v: __m512) -> f32 = _mm512_reduce_add_ps(v);
     });
+
+    /// Pairs of rows become pairs of columns, first of single numbers, then of pairs, then of fours.
+    #[inline(always)]
+    unsafe fn transpose8((from, ld): (*const f32, usize), (to, to_ld): (*mut f32, usize)) {
+        // SAFETY: by the caller's contract.
+        unsafe {
+            let rows: [__m256; 8] = core::array::from_fn(|i| _mm256_loadu_ps(from.add(i * ld)));
+            // [a0 b0 a1 b1 | a4 b4 a5 b5], and so on
+            let twos: [__m256; 8] = core::array::from_fn(|i| {
+                let (a, b) = (rows[i - i % 2], rows[i - i % 2 + 1]);
+                if i % 2 == 0 { _mm256_unpacklo_ps(a, b) } else { _mm256_unpackhi_ps(a, b) }
+            });
+            // Columns j and j + 4 of rows 0 to 3, then of rows 4 to 7
+            let fours: [__m256; 8] = core::array::from_fn(|i| {
+                let (half, j) = (i / 4 * 4, i % 4);
+                let (a, b) = (twos[half + j / 2], twos[half + j / 2 + 2]);
+                if j % 2 == 0 {
+                    _mm256_shuffle_ps::<0b01_00_01_00>(a, b)
+                } else {
+                    _mm256_shuffle_ps::<0b11_10_11_10>(a, b)
+                }
+            });
+            for j in 0..4 {
+                let (a, b) = (fours[j], fours[j + 4]);
+                _mm256_storeu_ps(to.add(j * to_ld), _mm256_permute2f128_ps::<0x20>(a, b));
+                _mm256_storeu_ps(to.add((j + 4) * to_ld), _mm256_permute2f128_ps::<0x31>(a, b));
+            }
+        }
+    }
+
+    /// As [`transpose8`].
+    #[inline(always)]
+    unsafe fn transpose16((from, ld): (*const f32, usize), (to, to_ld): (*mut f32, usize)) {
+        // SAFETY: by the caller's contract.
+        unsafe {
+            let rows: [__m512; 16] = core::array::from_fn(|i| _mm512_loadu_ps(from.add(i * ld)));
+            let twos: [__m512; 16] = core::array::from_fn(|i| {
+                let (a, b) = (rows[i - i % 2], rows[i - i % 2 + 1]);
+                if i % 2 == 0 { _mm512_unpacklo_ps(a, b) } else { _mm512_unpackhi_ps(a, b) }
+            });
+            // Columns j, j + 4, j + 8 and j + 12 of four rows
+            let fours: [__m512; 16] = core::array::from_fn(|i| {
+                let (quarter, j) = (i / 4 * 4, i % 4);
+                let (a, b) = (twos[quarter + j / 2], twos[quarter + j / 2 + 2]);
+                if j % 2 == 0 {
+                    _mm512_shuffle_ps::<0b01_00_01_00>(a, b)
+                } else {
+                    _mm512_shuffle_ps::<0b11_10_11_10>(a, b)
+                }
+            });
+            for j in 0..4 {
+                let [a, b, c, d] = [fours[j], fours[j + 4], fours[j + 8], fours[j + 12]];
+                // Columns j and j + 4, then j + 8 and j + 12, of eight rows
+                let (ab, cd) =
+                    (_mm512_shuffle_f32x4::<0b01_00_01_00>(a, b), _mm512_shuffle_f32x4::<0b01_00_01_00>(c, d));
+                let (ef, gh) =
+                    (_mm512_shuffle_f32x4::<0b11_10_11_10>(a, b), _mm512_shuffle_f32x4::<0b11_10_11_10>(c, d));
+                let columns = [
+                    _mm512_shuffle_f32x4::<0b10_00_10_00>(ab, cd),
+                    _mm512_shuffle_f32x4::<0b11_01_11_01>(ab, cd),
+                    _mm512_shuffle_f32x4::<0b10_00_10_00>(ef, gh),
+                    _mm512_shuffle_f32x4::<0b11_01_11_01>(ef, gh),
+                ];
+                for (k, &column) in columns.iter().enumerate() {
+                    _mm512_storeu_ps(to.add((j + 4 * k) * to_ld), column);
+                }
+            }
+        }
+    }
 
     #[target_feature(enable = "avx2,fma")]
     pub(super) unsafe fn run_avx2<J: super::Job>(job: J) {
