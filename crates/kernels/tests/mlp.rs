@@ -353,26 +353,28 @@ fn observations_of_mostly_zeros_match_float64() {
     }
 }
 
-/// Rows that are not mostly zeros make their tile go the usual way: where their own gradient is 0 nothing changes.
+/// Rows that are not mostly zeros make their tile go the usual way: where their own gradient is 0 nothing changes. The last tile has
+/// some of them; alone, or behind another one of its segment.
 #[test]
 fn leaving_out_zeros_changes_no_bit() {
-    for hidden in [&[64, 32][..], &[200], &[17, 5]] {
-        let (spec, mut sparse) = mostly_zeros(hidden, 40);
-        let (_, mut mixed) = mostly_zeros(hidden, 64);
+    let hidden = [&[64, 32][..], &[200], &[17, 5]];
+    for (hidden, (rows, all)) in hidden.into_iter().flat_map(|hidden| [(hidden, (40, 64)), (hidden, (232, 256))]) {
+        let (spec, mut sparse) = mostly_zeros(hidden, rows);
+        let (_, mut mixed) = mostly_zeros(hidden, all);
         let (width, inputs) = (spec.head.width(), spec.inputs);
-        mixed.observations[40 * inputs..].fill(0.5);
-        mixed.observations[..40 * inputs].copy_from_slice(&sparse.observations);
+        mixed.observations[rows * inputs..].fill(0.5);
+        mixed.observations[..rows * inputs].copy_from_slice(&sparse.observations);
         sparse.d_trunk = None;
         mixed.d_trunk = None;
-        mixed.d_outputs[40 * width..].fill(0.0);
-        mixed.d_outputs[..40 * width].copy_from_slice(&sparse.d_outputs);
+        mixed.d_outputs[rows * width..].fill(0.0);
+        mixed.d_outputs[..rows * width].copy_from_slice(&sparse.d_outputs);
         mixed.params.clone_from(&sparse.params);
         for level in SimdLevel::available() {
             let run = |case: &Case| case.run(&mut MlpCpu::with_simd(&spec, 1, &Cpu::with_threads(1), level));
             let ((outputs, gradients), (all, expected)) = (run(&sparse), run(&mixed));
-            assert_eq!(outputs, all[..40 * width], "{level:?} {hidden:?}");
+            assert_eq!(outputs, all[..rows * width], "{level:?} {hidden:?}, {rows} rows");
             let written = |gradients: &[f32]| gradients.iter().copied().filter(|g| !g.is_nan()).collect::<Vec<_>>();
-            assert_eq!(written(&gradients), written(&expected), "{level:?} {hidden:?}");
+            assert_eq!(written(&gradients), written(&expected), "{level:?} {hidden:?}, {rows} rows");
             assert!(gradients.iter().any(|&g| g != 0.0));
         }
     }

@@ -208,7 +208,11 @@ impl Gradient<'_> {
                 if range[0] == range[1] {
                     continue;
                 }
+                let to = self.c.add(input * cols + col);
                 let mut sums = [S::splat(0.0); N];
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::load(to.add(v * S::LANES));
+                }
                 for i in range[0]..range[1] {
                     let Entry { at, value } = *entries.add(i as usize);
                     let (left, line) = (S::splat(value), self.d.add(at as usize * ld + col));
@@ -217,8 +221,7 @@ impl Gradient<'_> {
                     }
                 }
                 for (v, &sum) in sums.iter().enumerate() {
-                    let to = self.c.add(input * cols + col + v * S::LANES);
-                    S::store(to, S::add(S::load(to), sum));
+                    S::store(to.add(v * S::LANES), sum);
                 }
             }
         }
