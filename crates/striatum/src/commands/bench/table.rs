@@ -8,14 +8,14 @@ use crate::commands::terminal::heading;
 
 /// The heading of [`verdict`]'s rows.
 pub fn verdicts() -> String {
-    heading(&format!("{:<21}{:<20}{:>14}{:>10}  {}", "KERNEL", "FURTHEST OFF", "LARGEST ERROR", "LIMIT", "RESULT"))
+    heading(&format!("{:<20}{:<20}{:>14}{:>10}  {}", "KERNEL", "FURTHEST OFF", "LARGEST ERROR", "LIMIT", "RESULT"))
 }
 
 /// A row of what was verified.
 pub fn verdict(verdict: &Verdict) -> String {
     let Verdict { kernel, array, error, tolerance } = verdict;
     let result = if verdict.holds() { "ok" } else { "WRONG" };
-    format!("{kernel:<21}{array:<20}{error:>14.1e}{tolerance:>10.0e}  {result}")
+    format!("{kernel:<20}{array:<20}{error:>14.1e}{tolerance:>10.0e}  {result}")
 }
 
 /// The heading of [`kernel`]'s rows.
@@ -25,7 +25,7 @@ pub fn kernels() -> String {
 }
 
 fn kernel_row(name: &str, shape: &str, [time, items, gflops, peak, gbs, copy]: &[String; 6]) -> String {
-    format!("{name:<21}{shape:<30}{time:>10}{items:>10}{gflops:>9}{peak:>6}{gbs:>9}{copy:>6}")
+    format!("{name:<19}{shape:<30}{time:>10}{items:>10}{gflops:>9}{peak:>6}{gbs:>9}{copy:>6}")
 }
 
 /// A row of a kernel that took so many seconds.

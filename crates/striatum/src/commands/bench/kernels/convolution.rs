@@ -27,7 +27,7 @@ pub fn entries() -> Vec<Entry<Cpu>> {
             large: vec![at(Encoder::NatureCnn, 256), at(Encoder::ImpalaCnn, 32)],
         }
     };
-    vec![entry("convolution forward", Pass::Forward), entry("convolution backward", Pass::Backward)]
+    vec![entry("conv_forward", Pass::Forward), entry("conv_backward", Pass::Backward)]
 }
 
 /// Pictures of bytes.
