@@ -25,7 +25,7 @@ const BOTH: [&str; 16] = [
     "optimizer_step",
     "rollout_stats",
 ];
-const HOST: [&str; 4] = ["policy_head", "env_step", "convolution forward", "convolution backward"];
+const HOST: [&str; 4] = ["policy_head", "env_step", "conv_forward", "conv_backward"];
 const GPU: [&str; 5] = ["rollout", "episode_window", "column_moments", "discounted_returns", "scale_rewards"];
 
 fn names(list: &Value) -> Vec<&str> {

@@ -3,10 +3,9 @@
 use crate::network::{HostNetwork, Step};
 use crate::sequences;
 use crate::update::Report;
+use crate::values::{Places, take_values};
 use crate::{Network, NetworkSpec, Outcome, Rollout};
-use striatum_kernels::{
-    Backend, HeadLayout, KernelError, LogStd, LossParams, OptimizerParams, Selection, TakeColumnsArgs,
-};
+use striatum_kernels::{Backend, KernelError, LogStd, LossParams, OptimizerParams, Selection};
 
 /// Weights, optimiser moments and the network of A agents.
 pub struct Learner<B: Backend> {
@@ -372,39 +371,4 @@ impl<B: Backend> Learner<B> {
             }
         }
     }
-}
-
-/// Where in a line of values the rows go.
-enum Places<'a, I> {
-    /// One after the other from here.
-    From(usize),
-    /// Each to its own place.
-    At(&'a I),
-}
-
-/// Copies the values of a single agent's output rows into lines `[K, stride]`.
-fn take_values<B: Backend>(
-    backend: &B,
-    head: &HeadLayout,
-    outputs: &B::Buffer,
-    rows: usize,
-    places: Places<'_, B::Indices>,
-    (out, stride): (&mut B::Buffer, usize),
-) {
-    let (at, places) = match places {
-        Places::From(at) => (at, None),
-        Places::At(places) => (0, Some(places)),
-    };
-    backend.take_columns(TakeColumnsArgs {
-        agents: 1,
-        rows,
-        source: outputs,
-        width: head.width(),
-        column: head.values_at(),
-        columns: head.value_heads,
-        places,
-        at,
-        out,
-        stride,
-    });
 }

@@ -16,6 +16,7 @@ mod sequences;
 mod settings;
 mod spec;
 mod update;
+mod values;
 
 pub use a2c::update_a2c;
 pub use encoder::Encoder;
