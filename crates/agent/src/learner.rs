@@ -25,7 +25,7 @@ pub struct Learner<B: Backend> {
     optimizer_params: Vec<OptimizerParams>,
     kl_limits: Vec<f32>,
     normalize_advantages: bool,
-    /// Whether no step was taken yet.
+    /// Whether the update under way has taken no step yet.
     is_first: bool,
     /// The rows of a rollout in the order they are learned from, `[A, S]`.
     order: B::Indices,
@@ -308,17 +308,17 @@ impl<B: Backend> Learner<B> {
         self.backend.advantage_moments(batch, self.normalize_advantages, &mut self.advantage_moments);
         self.report.begin_step();
         if self.kl_limits.iter().any(|&limit| limit > 0.0) {
-            let (network, backend, mut step) = self.begin_step(rollout, chosen);
+            let (network, backend, mut step) = self.step_args(rollout, chosen);
             network.differentiate(backend, step.pass())?;
             if !self.report.limit(&self.backend, &self.kl_limits)? {
                 return Ok(false);
             }
             self.count_step();
-            let (network, backend, mut step) = self.begin_step(rollout, chosen);
+            let (network, backend, mut step) = self.step_args(rollout, chosen);
             network.optimize(backend, step.optimizer())?;
         } else {
             self.count_step();
-            let (network, backend, step) = self.begin_step(rollout, chosen);
+            let (network, backend, step) = self.step_args(rollout, chosen);
             network.step(backend, step)?;
         }
         self.is_first = false;
@@ -326,7 +326,7 @@ impl<B: Backend> Learner<B> {
     }
 
     /// The network, and what it needs for the step under way.
-    fn begin_step<'a>(
+    fn step_args<'a>(
         &'a mut self,
         rollout: &'a Rollout<B>,
         Chosen { first, rows, sequence }: Chosen,

@@ -150,26 +150,42 @@ impl<B, I> PassArgs<'_, B, I> {
     }
 }
 
-/// What a network needs for a gradient step on a minibatch: fields as of [`PassArgs`] and [`OptimizerArgs`].
+/// What a network needs for a gradient step on a minibatch, which is a [pass](Self::pass) and an [optimiser step](Self::optimizer).
 #[derive(Debug)]
-#[expect(missing_docs, reason = "they are documented there")]
 pub struct StepArgs<'a, B, I> {
+    /// As [`PassArgs::layout`].
     pub layout: &'a HeadLayout,
+    /// As [`PassArgs::params`], `[A]`.
     pub params: &'a [LossParams],
+    /// As [`PassArgs::batch`].
     pub batch: Minibatch<'a, B, I>,
+    /// As [`PassArgs::is_first`].
     pub is_first: bool,
+    /// As [`PassArgs::sequence`].
     pub sequence: usize,
+    /// As [`PassArgs::observations`], `[A, S, inputs]`.
     pub observations: &'a B,
+    /// As [`PassArgs::moments`], `[A, 4]`.
     pub moments: &'a B,
+    /// As [`PassArgs::log_std`].
     pub log_std: LogStd,
+    /// Output: as [`PassArgs::metrics`], `[A, LOSS_METRICS]` from `metrics_at` on.
     pub metrics: &'a mut B,
+    /// Where in `metrics` they are written.
     pub metrics_at: usize,
+    /// Output: the loss's gradient with respect to the parameters, `[A, P]`, before clipping.
     pub gradients: &'a mut B,
+    /// As [`OptimizerArgs::params`], `[A]`.
     pub optimizer: &'a [OptimizerParams],
+    /// Parameters, `[A, P]`: those that the network has loaded, changed.
     pub weights: &'a mut B,
+    /// As [`OptimizerArgs::first_moment`], `[A, P]`, changed by Adam.
     pub first_moment: &'a mut B,
+    /// As [`OptimizerArgs::second_moment`], `[A, P]`, changed.
     pub second_moment: &'a mut B,
+    /// Output: global norm before clipping, `[A]` from `grad_norm_at` on.
     pub grad_norm: &'a mut B,
+    /// Where in `grad_norm` they are written.
     pub grad_norm_at: usize,
 }
 
